@@ -1,0 +1,111 @@
+"""Between names and slots: the state knows who fills a slot, the model only ever sees the slot.
+
+Invariant: ``slotted(fill(text))`` names the same entities as ``text``, whatever the names are, as long as no two entities
+share a name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from planner.state import Entity, EntityKind
+from prompts.control import clean
+from prompts.slots import slot_tokens
+
+_SLOT = re.compile(r"<(?:she|he|they|role|place|item|site|beast|note)\d>")
+_ARTICLE = re.compile(r"\b([Aa]n?) (<role\d>)")
+# What stands before the first word of a sentence or of a speech.
+_BEGINS = re.compile(r"(?:^|[.!?]\"?\s+|[,:]\s+(?=\"))\"?$")
+# Words that begin with a vowel letter but a consonant sound, and the other way round.
+_SOUNDS_CONSONANT = re.compile(r"(?:one|uni(?!n)|use|eu|ubi)", re.IGNORECASE)
+_SMALL = frozenset("a an and at by for from in of on or over the to under with".split())
+
+
+def article(word: str) -> str:
+    """``a`` or ``an``, by the sound that ``word`` begins with."""
+    vowel = word[:1].lower() in "aeiou" and not _SOUNDS_CONSONANT.match(word) or word.lower().startswith(("hour", "heir"))
+    return "an" if vowel else "a"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def title_case(text: str) -> str:
+    """Title capitals, small words inside left small."""
+    parts = text.split()
+    return " ".join(
+        word if i not in (0, len(parts) - 1) and word.lower() in _SMALL else _capital(word)
+        for i, word in enumerate(w.lower() if w.lower() in _SMALL else w for w in parts)
+    )
+
+
+class Naming:
+    """The slots of one story's entities. Raises nothing; a slot that nobody fills is taken out of the text."""
+
+    def __init__(self, entities: Iterable[Entity]) -> None:
+        self.entities = tuple(entities)
+        self.by_slot = {entity.slot: entity for entity in self.entities if entity.slot}
+        self._values = {slot: entity.name for slot, entity in self.by_slot.items()}
+        for entity in self.entities:
+            if entity.kind is EntityKind.CHARACTER and entity.slot:
+                self._values[self.role_slot(entity)] = entity.role
+        names = {
+            alias.lower(): entity.slot
+            for entity in self.entities
+            for alias in (*entity.aliases, entity.name)
+            if alias and entity.slot
+        }
+        names |= {
+            e.role.lower(): self.role_slot(e) for e in self.entities if e.role and e.slot and e.role.lower() not in names
+        }
+        self._names = names
+        longest_first = sorted(names, key=len, reverse=True)
+        self._pattern = (
+            re.compile(r"(?<![\w<])(" + "|".join(map(re.escape, longest_first)) + r")(?![\w>])", re.IGNORECASE)
+            if names
+            else None
+        )
+
+    @staticmethod
+    def role_slot(entity: Entity) -> str:
+        return f"<role{entity.slot[-2]}>"
+
+    def fill(self, text: str) -> str:
+        """Write the names in: articles fit the role that follows, and a name at the head of a sentence gets its capital."""
+
+        def with_article(match: re.Match[str]) -> str:
+            role = self._values.get(match.group(2), "")
+            word = article(role)
+            return f"{_capital(word) if match.group(1)[0] == 'A' else word} {match.group(2)}"
+
+        text = _ARTICLE.sub(with_article, text)
+        filled, end = "", 0
+        for match in _SLOT.finditer(text):
+            filled += text[end : match.start()]
+            value = self._values.get(match.group(), "")
+            filled += _capital(value) if _BEGINS.search(filled[-8:]) else value
+            end = match.end()
+        filled += text[end:]
+        return re.sub(r" +([,.!?;])", r"\1", re.sub(r" {2,}", " ", filled)).strip()
+
+    def fill_title(self, text: str) -> str:
+        """Fill a title, in title capitals."""
+        return title_case(self.fill(text).strip().strip('."'))
+
+    def slotted(self, text: str) -> str:
+        """Put slots in place of names, longest name first, after taking out tokens that a person may have typed."""
+        text = clean(text)
+        return self._pattern.sub(lambda m: self._names[m.group().lower()], text) if self._pattern else text
+
+    def named(self, slots_text: str) -> tuple[Entity, ...]:
+        """The entities whose slots stand in a slotted text, in order of first mention, once each."""
+        seen = dict.fromkeys(match.group() for match in _SLOT.finditer(slots_text))
+        return tuple(self.by_slot[slot] for slot in seen if slot in self.by_slot)
+
+    def banned(self, on_stage: Iterable[Entity]) -> tuple[str, ...]:
+        """Every slot token that may not be drawn when only ``on_stage`` are there: all others, in vocabulary order."""
+        stage = tuple(on_stage)
+        allowed = {e.slot for e in stage} | {self.role_slot(e) for e in stage if e.kind is EntityKind.CHARACTER and e.role}
+        return tuple(token for token in slot_tokens() if token not in allowed)

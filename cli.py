@@ -1,0 +1,1 @@
+"""The ``fabula`` command: registers the commands of planner/commands, nothing else."""

@@ -1,0 +1,123 @@
+"""Read the public corpora: ``SOURCES[name](path)`` yields raw stories, lists of normalised paragraphs.
+
+Nothing of them goes into the repository; they are read where they lie (``FABULA_CORPORA``, default ../shared/corpora).
+Invariant: reading is streaming and in file order, so a build is the same every time.
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finetune.data.prose import even_paragraphs, normalise
+from prompts.errors import InputError
+
+SEGMENT = 10  # paragraphs of a book that are learnt as one story
+
+
+@dataclass(frozen=True)
+class RawStory:
+    """A story as its source has it. ``logline`` and ``title`` are empty where the source gives none."""
+
+    source: str
+    tone: str
+    paragraphs: tuple[str, ...]
+    title: str = ""
+    logline: str = ""
+
+
+def corpora_folder() -> Path:
+    return Path(os.environ.get("FABULA_CORPORA", Path(__file__).parents[2].parent / "shared" / "corpora"))
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with lzma.open(path, "rt", encoding="utf-8") as file:
+            yield from map(json.loads, file)
+    except FileNotFoundError as error:
+        raise InputError(f"There is no corpus at {path}; set FABULA_CORPORA to the folder that has it.") from error
+
+
+def _split(text: str, blank_lines: bool) -> list[str]:
+    parts = re.split(r"\n\s*\n" if blank_lines else r"\n", text)
+    return [p for p in (normalise(part) for part in parts) if p]
+
+
+def tinystories(path: Path) -> Iterator[RawStory]:
+    for row in _lines(path):
+        paragraphs = tuple(even_paragraphs(_split(row["text"], False)))
+        if len(paragraphs) >= 2 and row["text"][:1].isupper():
+            yield RawStory("tinystories", "simple", paragraphs)
+
+
+def _picture_books(path: Path, source: str) -> Iterator[RawStory]:
+    for row in _lines(path):
+        paragraphs = tuple(even_paragraphs(_split(row["text"], False)))
+        if len(paragraphs) >= 2:
+            logline = normalise(row.get("summary") or "")
+            yield RawStory(source, "folk", paragraphs[:16], normalise(row["title"]), logline)
+
+
+def african_storybook(path: Path) -> Iterator[RawStory]:
+    return _picture_books(path, "african_storybook")
+
+
+def pratham_books(path: Path) -> Iterator[RawStory]:
+    return _picture_books(path, "pratham_books")
+
+
+def _segments(source: str, paragraphs: Iterator[str]) -> Iterator[RawStory]:
+    held: list[str] = []
+    for paragraph in paragraphs:
+        held.append(paragraph)
+        if len(held) == SEGMENT:
+            yield RawStory(source, "classic", tuple(held))
+            held = []
+    if len(held) >= 3:
+        yield RawStory(source, "classic", tuple(held))
+
+
+def fairytaleqa(path: Path) -> Iterator[RawStory]:
+    for row in _lines(path):
+        text = re.sub(r"\n(?=[a-z])", " ", row["text"])
+        yield from _segments("fairytaleqa", even_paragraphs(_split(text, False)))
+
+
+def gutenberg_fiction(path: Path, books: int = 60, characters: int = 250_000) -> Iterator[RawStory]:
+    """The simplest books first; front matter is skipped by waiting for three paragraphs of prose in a row."""
+    for number, row in enumerate(_lines(path)):
+        if number == books:
+            return
+        prose, run = [], 0
+        for paragraph in _split(row["text"][:characters], True):
+            is_prose = len(paragraph) > 60 and not paragraph.isupper() and paragraph[-1] in '.!?"\':;,'
+            run = run + 1 if is_prose else max(0, run - 2)
+            if is_prose and (prose or run >= 3):
+                prose.append(paragraph)
+            elif prose and len(paragraph) < 60 and paragraph[-1] in '.!?"':
+                prose.append(paragraph)
+        yield from _segments("gutenberg_fiction", even_paragraphs(prose[2:]))
+
+
+SOURCES: dict[str, Callable[[Path], Iterator[RawStory]]] = {
+    "tinystories": tinystories,
+    "african_storybook": african_storybook,
+    "pratham_books": pratham_books,
+    "fairytaleqa": fairytaleqa,
+    "gutenberg_fiction": gutenberg_fiction,
+}
+
+
+def read(names: list[str], folder: Path | None = None) -> Iterator[RawStory]:
+    """All stories of the named sources, in order. Raises ``InputError`` for an unknown source or a missing file."""
+    folder = folder or corpora_folder()
+    for name in names:
+        if name not in SOURCES:
+            raise InputError(f"There is no reader for the corpus {name!r}; choose from {', '.join(SOURCES)}.")
+        yield from SOURCES[name](folder / f"{name}.jsonl.xz")
