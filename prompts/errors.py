@@ -10,6 +10,7 @@
  └─ ``LibraryError``      the story library cannot be used
      ├─ ``LibraryTooNew``     it was written by a newer Fabula
      ├─ ``LibraryReadOnly``   it, or the disk it lies on, takes no writes
+     ├─ ``LibraryFull``       its disk is full, or failed
      ├─ ``StoryMissing``      it has no such story
      └─ ``StoryBusy``         another process is writing that story
 
@@ -62,6 +63,10 @@ class LibraryTooNew(LibraryError):
 
 class LibraryReadOnly(LibraryError):
     """The library, or the disk that it lies on, takes no writes."""
+
+
+class LibraryFull(LibraryError):
+    """The disk of the library is full, or failed."""
 
 
 class StoryMissing(LibraryError):
