@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,11 @@ FILE_NAME = "library.db"
 def default_path() -> Path:
     """Where the library lies when nobody says otherwise."""
     return Path(user_data_dir("fabula")) / FILE_NAME
+
+
+def now() -> str:
+    """The time, UTC, ISO 8601 with microseconds: it sorts as text."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 class Database:

@@ -19,10 +19,10 @@ Answer = tuple[type[LibraryError], str]
 
 READ_ONLY: Answer = (LibraryReadOnly, "The story library {where} is read-only; make it and its folder writable.")
 FULL: Answer = (LibraryFull, "The disk of the story library {where} is full; free some space and go on.")
-IO: Answer = (LibraryFull, "The disk of the story library {where} failed or is full; check it, free some space and go on.")
-NO_FOLDER: Answer = (LibraryReadOnly, "The story library {where} cannot be opened; make its folder one that you can write.")
+IO: Answer = (LibraryFull, "The disk of the story library {where} failed or is full; check it and its free space.")
+NO_FOLDER: Answer = (LibraryReadOnly, "The story library {where} cannot be opened; make its folder writable.")
 NO_LIBRARY: Answer = (LibraryError, "{where} is not a story library: it is no SQLite database; give another path.")
-DAMAGED: Answer = (LibraryError, "The story library {where} is damaged; restore a backup, or try: sqlite3 {where} .recover")
+DAMAGED: Answer = (LibraryError, "The story library {where} is damaged; restore a backup, or try sqlite3's .recover.")
 LOCKED: Answer = (
     LibraryError,
     "The story library {where} has been locked by another process for too long; stop that one, or try again.",

@@ -116,7 +116,7 @@ class Output(Row):
     seed: int
     request: Annotated[Json, AfterValidator(_without_secrets)]
     completions: list[Json]
-    chosen: int | None
+    chosen: int | None = None
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -15,7 +15,8 @@ from pydantic import JsonValue
 from sqlalchemy import RowMapping, Table, bindparam, func, select
 
 from planner import tables
-from planner.journal import Journal, now
+from planner.database import now
+from planner.outputs import OutputJournal
 from planner.rows import (
     CallKey,
     M,
@@ -48,7 +49,7 @@ def new_id() -> str:
     return base64.b32encode(secrets.token_bytes(5)).decode().lower()
 
 
-class Library(Journal, ParagraphTree):
+class Library(OutputJournal, ParagraphTree):
     """An open story library; see ``Database.open`` for where it lies. Threads may share it."""
 
     def create_story(self, *, logline: str, seed: int, options: Mapping[str, JsonValue]) -> StoryRow:

@@ -17,8 +17,7 @@ from sqlalchemy import RowMapping, Select, Table, and_, bindparam, select, updat
 from sqlalchemy.engine import Connection
 
 from planner import tables
-from planner.database import Database
-from planner.journal import now
+from planner.database import Database, now
 from planner.rows import M, ParagraphRow, accept, build, from_json, object_from_json, object_to_json, to_json
 from planner.state import Fact, Finding, Summary
 from prompts.errors import InputError, LibraryError

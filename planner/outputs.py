@@ -1,0 +1,70 @@
+"""The journal's table: what each call of a model was asked and answered.
+
+Invariant: an output is on the disk before ``record`` returns, and the first output of a call stays its output for good.
+So a killed run goes on without paying for a call twice, and a replay needs no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+
+from planner.database import Database, now
+from planner.rows import CallKey, Output, build, packed, unpacked
+from planner.tables import outputs as table
+from prompts.errors import LibraryError
+
+PAGE = 200
+"""Outputs read at a time by ``outputs``, so that a long story's journal never lies in memory."""
+
+_KEY = ("story", "head", "branch", "node", "attempt", "call")
+_recall = select(table.c.number, table.c.body).where(*(table.c[name] == bindparam(name) for name in _KEY))
+
+
+class OutputJournal(Database):
+    """The part of the library that remembers what models said."""
+
+    def recall(self, key: CallKey) -> Output | None:
+        """The journalled output of a call, or None if it was never made."""
+        with self.reading() as connection:
+            row = connection.execute(_recall, _columns(key)).one_or_none()
+        return None if row is None else unpacked(Output, row.body, "outputs", row.number)
+
+    def record(self, key: CallKey, output: Output) -> Output:
+        """Journal the output of a call, and return the one that is kept: the first one, if there is one already."""
+        columns = _columns(key)
+        row = columns | {"created": now(), "body": packed(output)}
+        with self.writing() as connection:
+            added = connection.execute(self.insert_once(table), row).rowcount == 1
+        if added:
+            return output
+        first = self.recall(key)
+        if first is None:
+            raise LibraryError(f"The output of {key.node} could not be journalled in {self.name}; try again.")
+        return first
+
+    def outputs(self, story: str) -> Iterator[tuple[CallKey, Output]]:
+        """Every journalled call of a story with its output, in the order in which they were recorded."""
+        number = 0
+        while True:
+            query = select(table).where(table.c.story == story, table.c.number > number)
+            with self.reading() as connection:
+                page = connection.execute(query.order_by(table.c.number).limit(PAGE)).mappings().all()
+            for row in page:
+                number = row["number"]
+                values = {name: row[name] for name in _KEY} | {"head": row["head"] or None}
+                key = build(CallKey, "outputs", number, **values)
+                yield key, unpacked(Output, row["body"], "outputs", number)
+            if len(page) < PAGE:
+                return
+
+    def count_outputs(self, story: str) -> int:
+        """How many calls of a story are journalled."""
+        with self.reading() as connection:
+            return connection.execute(select(func.count()).where(table.c.story == story)).scalar_one()
+
+
+def _columns(key: CallKey) -> dict[str, Any]:
+    return key.model_dump() | {"head": key.head or ""}
