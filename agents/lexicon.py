@@ -46,13 +46,18 @@ def detect_genre(text: str) -> str | None:
     return best if scores[best] else None
 
 
+def known_genre(genre: str) -> str:
+    """The genre of the lists that is nearest to a person's own word; adventure when none is."""
+    return genre if genre in genres() else detect_genre(genre) or "adventure"
+
+
 def kind_of(head: str) -> Kind:
     """The sort of thing that a head noun names; ``item`` when no list knows it."""
     head = head.lower()
     for word in (head, head.removesuffix("s"), head.removesuffix("es")):
         for kind in ("beast", "note", "site"):
             if word in words(kind):
-                return kind  # type: ignore[return-value]
+                return kind
         if word in words("places"):
             return "place"
     return "item"
@@ -64,6 +69,15 @@ def pronoun_of(role: str) -> str | None:
         for pronoun in ("she", "he"):
             if word in words(pronoun):
                 return pronoun
+    return None
+
+
+def pronoun_of_name(name: str) -> str | None:
+    """``she`` or ``he`` for a given name that the lists know, else None."""
+    first = name.split()[0]
+    for pronoun in ("she", "he"):
+        if first in _lists()["names"][pronoun] or first.lower() in _lists()["given_names"][pronoun].split():
+            return pronoun
     return None
 
 

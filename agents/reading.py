@@ -19,7 +19,7 @@ _DETERMINERS = frozenset("a an the her his their its my our your one two three s
 _PLACING = frozenset("in at inside on near to into through across outside".split())
 _BINDING = frozenset("of under beneath behind below with made for above beyond between among without full".split())
 _BREAKS = frozenset(
-    "and or but who whom whose which that when while where because so if as until after before than then by about not "
+    "and or but who whom whose which that when while where because so if as until after before than then by about from not "
     "only just never always to she he they it him them it's against off out up down away back over".split()
 )
 _PEOPLE = frozenset(

@@ -19,7 +19,9 @@ from planner.state import ArcPosition, Line, Model, Outline, Purpose
 from prompts.errors import InputError
 
 SHAPES_FILE = Path(__file__).parent / "arcs.yaml"
-MIN_PARAGRAPHS = 3
+MAX_PER_BEAT = 3
+MAX_BEATS = 48
+_ENDS: dict[Purpose, Purpose] = {"resolution": "falling", "climax": "crisis", "inciting": "setup"}
 
 
 class Step(Model):
@@ -35,6 +37,15 @@ class ArcShape(Model):
     name: Line
     about: Line = ""
     steps: Annotated[tuple[Step, ...], Field(min_length=3, max_length=24)]
+
+
+class BeatPlan(Model):
+    """What the outline agent is asked to fill with one beat."""
+
+    label: Line
+    purpose: Purpose
+    tension: float = Field(ge=0, le=1)
+    paragraphs: int = Field(ge=1)
 
 
 class PlannedStep(Model):
@@ -90,6 +101,29 @@ def plan(shape: ArcShape, paragraphs: int) -> tuple[PlannedStep, ...]:
     for index in by_remainder[: spare - sum(counts)]:
         counts[index] += 1
     return tuple(PlannedStep(step=step, paragraphs=1 + count) for step, count in zip(steps, counts, strict=True))
+
+
+def steps_for(shape: ArcShape, paragraphs: int) -> tuple[BeatPlan, ...]:
+    """One entry for each beat of an outline: long steps are split so that no beat runs over ``MAX_PER_BEAT`` paragraphs.
+
+    A very long story has at most about ``MAX_BEATS`` beats, which then run longer.
+    """
+    per_beat = max(MAX_PER_BEAT, -(-paragraphs // MAX_BEATS))
+    beats: list[BeatPlan] = []
+    steps = plan(shape, paragraphs)
+    for index, planned in enumerate(steps):
+        step = planned.step
+        following = steps[min(index + 1, len(steps) - 1)].step
+        pieces = -(-planned.paragraphs // per_beat)
+        for piece in range(pieces):
+            share = planned.paragraphs // pieces + (piece < planned.paragraphs % pieces)
+            tension = step.tension + (following.tension - step.tension) * piece / pieces
+            # Only the last piece of a resolution ends the story; only the last piece of a climax decides it.
+            last = piece == pieces - 1
+            purpose = step.purpose if last or step.purpose not in _ENDS else _ENDS[step.purpose]
+            label = step.label if pieces == 1 else f"{step.label} {piece + 1}/{pieces}"
+            beats.append(BeatPlan(label=label, purpose=purpose, tension=round(tension, 3), paragraphs=share))
+    return tuple(beats)
 
 
 def position(outline: Outline, paragraph: int) -> ArcPosition:

@@ -180,13 +180,20 @@ class Finding(Model):
 
 
 class Draft(Model):
-    """A paragraph that is not yet part of the story. ``score`` is higher for a better candidate (see agents/choose.py)."""
+    """A paragraph that is not yet part of the story. ``score`` is higher for a better candidate (see agents/choose.py).
+
+    ``chosen`` says which of the candidates it is; ``tokens`` were drawn for all of them, in ``seconds``.
+    """
 
     text: str
     score: float = 0.0
     facts: tuple[Fact, ...] = ()
     findings: tuple[Finding, ...] = ()
     attempt: int = Field(0, ge=0)
+    chosen: int = Field(0, ge=0)
+    tokens: int = Field(0, ge=0)
+    seconds: float = Field(0.0, ge=0)
+    model: str = ""
 
 
 class Summary(Model):

@@ -1,0 +1,148 @@
+"""The generator: from the summary, the last paragraph, the beat and who is on stage to the next paragraph.
+
+It draws n candidates from one prompt and keeps the best (agents/choose.py). It never sees the whole story, so paragraph
+10,000 costs what paragraph 10 cost. Method: the two-model loop of "A Tale of Two LLMs", with the beat as a third input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pydantic import Field
+
+from agents.choose import Score, Weights, judge
+from agents.engines.base import Completion, Engine, OnText, Prompt, Request, Sampling
+from agents.lexicon import known_genre
+from agents.naming import Naming
+from agents.text import whole_sentences
+from planner.state import ArcPosition, Beat, Entity, EntityKind, Finding, Line, Model, Outline, PointOfView, Premise
+from prompts.load import render
+
+Check = Callable[[str], Sequence[Finding]]
+
+
+class GeneratorSettings(Model):
+    """``n`` candidates are drawn for every paragraph; with a small model that is what makes the difference."""
+
+    n: int = Field(8, ge=1, le=64)
+    sampling: Sampling = Sampling(temperature=0.75, top_p=0.95, min_p=0.03, repetition_penalty=1.05, max_tokens=150)
+    weights: Weights = Weights()
+
+
+class Task(Model):
+    """Everything that the generator may see for one paragraph. ``facts`` are sentences that must stay true."""
+
+    premise: Premise
+    outline_beats: int
+    beat: Beat
+    position: ArcPosition
+    on_stage: tuple[Entity, ...]
+    summary: str = ""
+    last: str = ""
+    facts: tuple[Line, ...] = ()
+    objections: tuple[Line, ...] = ()
+
+
+class Written(Model):
+    """The paragraph that was kept, which of the candidates it is, and the scores of all."""
+
+    text: str
+    chosen: int
+    scores: tuple[Score, ...]
+
+
+def task_for(premise: Premise, outline: Outline, position: ArcPosition, **rest: object) -> Task:
+    """Put a task together; who is on stage comes from the beat."""
+    beat = outline.beats[position.beat]
+    by_id = {entity.id: entity for entity in premise.entities}
+    on_stage = tuple(by_id[key] for key in beat.on_stage if key in by_id)
+    return Task.model_validate(
+        {"premise": premise, "outline_beats": len(outline.beats), "beat": beat, "position": position,
+         "on_stage": on_stage, **rest}
+    )  # fmt: skip
+
+
+def prompt_for(engine: Engine, task: Task, naming: Naming) -> Prompt:
+    """Render the prompt in the engine's style. What never changes in a story stands first."""
+    premise, beat, position = task.premise, task.beat, task.position
+    shared = {
+        "purpose": beat.purpose, "number": position.beat + 1, "total": task.outline_beats,
+        "part": min(position.paragraph_in_beat + 1, beat.paragraphs), "parts": beat.paragraphs,
+    }  # fmt: skip
+    if engine.style == "slots":
+        system, text = render(
+            "generator/paragraph", "slots", genre=known_genre(premise.genre), tone=premise.tone,
+            pov=premise.point_of_view, tense=premise.tense, summary=naming.slotted(task.summary),
+            last=naming.slotted(task.last), beat=naming.slotted(beat.happens), stage=[e.slot for e in task.on_stage],
+            cast=[{"slot": c.slot, "trait": c.traits[0] if c.traits else "plain"} for c in premise.cast], **shared,
+        )  # fmt: skip
+    else:
+        system, text = render(
+            "generator/paragraph", "plain", premise=premise, beat=beat, on_stage=task.on_stage, summary=task.summary,
+            last=task.last, facts=task.facts, objections=task.objections, tension=position.tension,
+            first_person=premise.point_of_view is PointOfView.FIRST, **shared,
+        )  # fmt: skip
+    return Prompt(system=system, text=text)
+
+
+def write(
+    engine: Engine, task: Task, settings: GeneratorSettings, seed: int, check: Check, on_text: OnText | None = None
+) -> Written:
+    """Draw ``settings.n`` candidates and keep the best. ``on_text`` gets the growing text of the first one, names filled in.
+
+    Raises ``EngineError`` when the model cannot run or answers with nothing.
+    """
+    naming = Naming(task.premise.entities)
+    request = Request(
+        prompt=prompt_for(engine, task, naming), sampling=settings.sampling, n=settings.n, seed=seed,
+        ban=naming.banned(task.on_stage) if engine.style == "slots" else (),
+    )  # fmt: skip
+    completions = engine.complete(request, _filling(naming, on_text) if on_text else None)
+    return choose(completions, task, settings.weights, check, naming)
+
+
+def choose(
+    completions: Sequence[Completion], task: Task, weights: Weights, check: Check, naming: Naming
+) -> Written:
+    """Score every candidate and keep the best; a cut one loses its unfinished sentence before it is judged."""
+    wanted = _wanted(task, naming)
+    before = f"{task.summary} {task.last}"
+    texts, scores = [], []
+    for completion in completions:
+        cut = completion.finish == "length"
+        text = naming.fill(" ".join(completion.text.split()))
+        text = whole_sentences(text) if cut else text
+        mean = completion.logprob / max(completion.tokens, 1) if completion.logprob is not None else None
+        scores.append(
+            judge(text, mean_logprob=mean, wanted=wanted, beat=task.beat.happens, before=before, cut=cut,
+                  findings=check(text), weights=weights)
+        )  # fmt: skip
+        texts.append(text)
+    chosen = max(range(len(texts)), key=lambda i: (scores[i].total, -i))
+    return Written(text=texts[chosen], chosen=chosen, scores=tuple(scores))
+
+
+def _wanted(task: Task, naming: Naming) -> list[str]:
+    """Names that the paragraph should say: who the beat names; in its later paragraphs the people are enough."""
+    named = naming.named(naming.slotted(task.beat.happens)) or task.on_stage
+    if task.position.paragraph_in_beat:
+        named = tuple(e for e in named if e.kind is EntityKind.CHARACTER)
+    first_person = task.premise.point_of_view is PointOfView.FIRST
+    return [e.name for e in named if not (first_person and e.id == task.premise.cast[0].id)]
+
+
+def _filling(naming: Naming, on_text: OnText) -> OnText:
+    """Fill slots in a stream: pieces are held back while they could still be part of a slot."""
+    held = ""
+    shown = 0
+
+    def feed(piece: str) -> None:
+        nonlocal held, shown
+        held += piece
+        safe = held[: held.rfind("<")] if "<" in held[-10:] and ">" not in held[held.rfind("<") :] else held
+        filled = naming.fill(safe)
+        if len(filled) > shown:
+            on_text(filled[shown:])
+            shown = len(filled)
+
+    return feed

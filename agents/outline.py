@@ -1,0 +1,176 @@
+"""The outline agent: from a premise and an arc to beats that say what happens, to whom, where, and what must change.
+
+The small model is asked beat by beat, several candidates each, because then code can see to it that the premise's people
+and things come in and nothing is told twice; a large model writes the whole outline as one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agents.engines.base import Engine, Prompt, Request, Sampling
+from agents.lexicon import known_genre
+from agents.naming import Naming
+from agents.text import stems, whole_sentences
+from planner.state import Beat, Entity, EntityKind, Outline, Premise, Purpose
+from prompts.errors import BadOutput
+from prompts.load import render
+
+OnBeat = Callable[[Beat], None]
+_BEAT = Sampling(temperature=0.9, top_p=0.95, max_tokens=48)
+_WHOLE = Sampling(temperature=0.8, max_tokens=3_000)
+_CANDIDATES = 8
+_CHANGES: dict[Purpose, str] = {
+    "setup": "we know who {0} is and what is missing",
+    "inciting": "{0} can no longer let things be",
+    "rising": "{0} is deeper in than before",
+    "twist": "what {0} believed turns out to be different",
+    "setback": "{0} has lost ground",
+    "crisis": "{0} must choose",
+    "climax": "the matter is decided",
+    "falling": "the price and the gain are seen",
+    "resolution": "{0} lives with the outcome",
+}
+
+
+class Planned(BaseModel):
+    """One step that the arc asks for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    label: str
+    purpose: Purpose
+    tension: float
+    paragraphs: int
+
+
+class BeatProposal(BaseModel):
+    """One beat as a large model writes it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    happens: str = Field(min_length=3, max_length=500)
+    on_stage: tuple[str, ...] = ()
+    place: str = ""
+    change: str = Field("", max_length=500)
+
+
+def plan_outline(
+    engine: Engine, premise: Premise, arc: str, steps: Sequence[Planned], seed: int, on_beat: OnBeat | None = None
+) -> Outline:
+    """Write an outline with one beat a step. Raises ``BadOutput`` when a large model's JSON does not validate."""
+    beats = (_beat_by_beat if engine.style == "slots" else _in_one_go)(engine, premise, steps, seed, on_beat)
+    return Outline(arc=arc, beats=tuple(beats))
+
+
+def stage_of(named: Sequence[Entity], premise: Premise, place: str | None) -> tuple[tuple[str, ...], str]:
+    """Who and what is on stage when a beat names ``named``: they, the protagonist where nobody is named, and a place."""
+    people = [e.id for e in named if e.kind is EntityKind.CHARACTER] or [premise.cast[0].id]
+    things = [e.id for e in named if e.kind not in {EntityKind.CHARACTER, EntityKind.PLACE}]
+    places = [e.id for e in named if e.kind is EntityKind.PLACE]
+    where = places[0] if places else place or premise.setting[0].id
+    return (*people, *places, *([] if places else [where]), *things), where
+
+
+def _beat_by_beat(
+    engine: Engine, premise: Premise, steps: Sequence[Planned], seed: int, on_beat: OnBeat | None
+) -> list[Beat]:
+    naming = Naming(premise.entities)
+    logline = naming.slotted(premise.logline)
+    cast = [{"slot": c.slot, "trait": c.traits[0] if c.traits else "plain"} for c in premise.cast]
+    props = [e.slot for e in (*premise.setting, *premise.things)]
+    missing = [e.slot for e in (*premise.cast, *premise.things, *premise.setting) if e.given or e is premise.cast[0]]
+    done: list[str] = []
+    beats: list[Beat] = []
+    place: str | None = None
+    for number, step in enumerate(steps, 1):
+        kept = done if len(done) <= 7 else [done[0], *done[-6:]]
+        _, text = render(
+            "outline/beat", "slots", genre=known_genre(premise.genre), tone=premise.tone, cast=cast, stage=props, logline=logline, done=kept,
+            purpose=step.purpose, number=number, total=len(steps),
+        )  # fmt: skip
+        request = Request(
+            prompt=Prompt(text=text), sampling=_BEAT, n=_CANDIDATES, seed=seed + number,
+            ban=naming.banned(premise.entities),
+        )  # fmt: skip
+        happens = ""
+        best = float("-inf")
+        for completion in engine.complete(request):
+            candidate = whole_sentences(completion.text.strip()) or f"{premise.cast[0].slot} goes on."
+            score = (completion.logprob or 0.0) / max(completion.tokens, 1) - (completion.finish == "length")
+            score += _fit(candidate, done, missing, number / len(steps))
+            if score > best:
+                best, happens = score, candidate
+        done.append(happens)
+        missing = [slot for slot in missing if slot not in happens]
+        on_stage, place = stage_of(naming.named(happens), premise, place)
+        beat = _beat(step, naming.fill(happens), on_stage, place, _CHANGES[step.purpose].format(premise.cast[0].name))
+        beats.append(beat)
+        if on_beat:
+            on_beat(beat)
+    return beats
+
+
+def _beat(step: Planned, happens: str, on_stage: tuple[str, ...], place: str, change: str) -> Beat:
+    return Beat(
+        purpose=step.purpose, label=step.label, happens=happens, on_stage=on_stage, place=place, change=change,
+        paragraphs=step.paragraphs, tension=step.tension,
+    )  # fmt: skip
+
+
+def _fit(candidate: str, done: Sequence[str], missing: Sequence[str], part: float) -> float:
+    """How well a beat goes with those before it: new, and bringing in what the premise names early enough."""
+    words = stems(candidate)
+    overlap = max((len(words & stems(old)) / max(len(words | stems(old)), 1) for old in done), default=0.0)
+    brought = sum(slot in candidate for slot in missing)
+    urgency = 0.5 + 1.5 * part
+    return min(brought, 2) * urgency - 3.0 * max(0.0, overlap - 0.25)
+
+
+def outline_schema(premise: Premise, count: int) -> dict[str, Any]:
+    """The JSON schema of an outline of ``count`` beats, in which only the story's own people and places may stand."""
+    people = [e.name for e in (*premise.cast, *premise.things)]
+    beat = {
+        "type": "object",
+        "properties": {
+            "happens": {"type": "string", "minLength": 3, "maxLength": 300},
+            "on_stage": {"type": "array", "items": {"enum": people}, "maxItems": 6},
+            "place": {"enum": [e.name for e in premise.setting]},
+            "change": {"type": "string", "maxLength": 160},
+        },
+        "required": ["happens", "on_stage", "place", "change"],
+        "additionalProperties": False,
+    }
+    listed = {"type": "array", "items": beat, "minItems": count, "maxItems": count}
+    return {"type": "object", "properties": {"beats": listed}, "required": ["beats"], "additionalProperties": False}
+
+
+def _in_one_go(
+    engine: Engine, premise: Premise, steps: Sequence[Planned], seed: int, on_beat: OnBeat | None
+) -> list[Beat]:
+    system, text = render("outline/whole", "plain", premise=premise, steps=steps)
+    request = Request(
+        prompt=Prompt(system=system, text=text), sampling=_WHOLE, seed=seed,
+        json_schema=outline_schema(premise, len(steps)),
+    )  # fmt: skip
+    raw = engine.complete(request)[0].text
+    try:
+        written = [BeatProposal.model_validate(item) for item in json.loads(raw)["beats"]]
+    except (ValidationError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise BadOutput("The model's outline is not the JSON that was asked for; try another seed or model.", raw) from error
+    if len(written) < len(steps):
+        raise BadOutput(f"The model wrote {len(written)} beats where the arc has {len(steps)}; try another model.", raw)
+    by_name = {e.name.lower(): e for e in premise.entities}
+    beats, place = [], None
+    for step, proposal in zip(steps, written, strict=False):
+        names = (*proposal.on_stage, proposal.place)
+        named = [by_name[name.lower()] for name in names if name.lower() in by_name]
+        on_stage, place = stage_of(named, premise, place)
+        beats.append(_beat(step, proposal.happens, on_stage, place, proposal.change))
+        if on_beat:
+            on_beat(beats[-1])
+    return beats

@@ -1,0 +1,173 @@
+"""The premise agent: from a brief to a typed premise. What the person said stays; the model fills the gaps.
+
+Invariant: the returned premise has a protagonist with a role, a trait and a goal, a place, and a thing to tell of.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agents.brief import Brief, CharacterWish
+from agents.casting import (
+    Casting,
+    cast_entities,
+    place_entities,
+    pronouns_for,
+    read_brief,
+    slotted_logline,
+    thing_entities,
+    thing_kind,
+)
+from agents.engines.base import Engine, Prompt, Request, Sampling
+from agents.lexicon import detect_genre, known_genre, tones
+from agents.naming import Naming
+from planner.state import EntityKind, Premise, Pronouns
+from prompts.errors import BadOutput
+from prompts.load import render
+
+_SAMPLING = Sampling(temperature=0.7, top_p=0.95, max_tokens=220)
+_TITLE = Sampling(temperature=0.8, top_p=0.95, max_tokens=24)
+_WORDS = r"[a-z][a-z' -]{1,38}[a-z]"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class CastProposal(_Frozen):
+    pronouns: Pronouns
+    role: str
+    trait: str
+    goal: str
+    name: str = ""
+
+
+class ThingProposal(_Frozen):
+    kind: EntityKind
+    name: str
+
+
+class Proposal(_Frozen):
+    """What the model adds to a brief, as it writes it: JSON."""
+
+    cast: tuple[CastProposal, ...] = Field(min_length=1, max_length=4)
+    places: tuple[str, ...] = Field(min_length=1)
+    things: tuple[ThingProposal, ...] = ()
+
+
+def _text(known: str = "", pattern: str = _WORDS) -> dict[str, Any]:
+    return {"const": known} if known else {"type": "string", "pattern": f"^{pattern}$"}
+
+
+def proposal_schema(casting: Casting, pronouns: list[Pronouns], plain: bool) -> dict[str, Any]:
+    """A JSON schema in which everything that the person said is a constant, so that a constrained model cannot change it."""
+
+    def one(properties: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "type": "object", "properties": properties, "required": list(properties), "additionalProperties": False,
+        }  # fmt: skip
+
+    def member(index: int) -> dict[str, Any]:
+        wish = casting.cast[index] if index < len(casting.cast) else CharacterWish(name="")
+        fixed = index < len(pronouns)
+        properties: dict[str, Any] = {"name": _text(wish.name, r"[A-Z][A-Za-z' -]{1,38}")} if plain else {}
+        properties |= {
+            "pronouns": {"const": str(pronouns[index])} if fixed else {"enum": ["she", "he"]},
+            "role": _text(wish.role),
+            "trait": _text(wish.traits[0] if wish.traits else ""),
+            "goal": _text(wish.goal, r"to [a-z' ,-]{4,60}[a-z]"),
+        }
+        return one(properties)
+
+    def listed(items: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            "type": "array", "prefixItems": items, "items": False, "minItems": len(items), "maxItems": len(items),
+        }  # fmt: skip
+
+    thing_kinds = ["item", "site", "beast", "note"]
+    things = [one({"kind": {"const": str(k)}, "name": _text(n)}) for k, n in casting.things] or [
+        one({"kind": {"enum": thing_kinds}, "name": _text("", r"(the|a) [a-z' -]{2,36}[a-z]")})
+    ]
+    places = [_text(name) for name in casting.places]
+    while len(places) < 2:
+        places.append(_text("", r"the [a-z' -]{2,36}[a-z]"))
+    people = [member(index) for index in range(max(2, len(casting.cast)))]
+    return one({"cast": listed(people), "places": listed(places), "things": listed(things)})
+
+
+def propose(engine: Engine, brief: Brief, seed: int) -> Premise:
+    """Ask ``engine`` for what the brief leaves open. Raises ``BadOutput`` when its JSON does not validate."""
+    rng = random.Random(f"premise/{seed}")
+    genre = brief.genre or detect_genre(" ".join((brief.logline, brief.setting, *brief.plot))) or "adventure"
+    tone = brief.tone or rng.choice(tones(genre))
+    casting = read_brief(brief)
+    pronouns = [pronouns_for(wish, brief.logline, i == 0, rng) for i, wish in enumerate(casting.cast)]
+    casting.cast = [w.model_copy(update={"pronouns": p}) for w, p in zip(casting.cast, pronouns, strict=True)]
+    given = (len(casting.cast), len(casting.places), len(casting.things))
+    known = cast_entities(casting.cast, brief.logline, random.Random(f"names/{seed}"), given[0])
+    logline = slotted_logline(brief.logline, casting, known) if engine.style == "slots" else brief.logline
+
+    system, text = render(
+        "premise/propose", engine.style, genre=known_genre(genre) if engine.style == "slots" else genre, tone=tone,
+        logline=logline, plot=brief.plot, avoid=brief.avoid, characters=casting.cast, places=casting.places,
+        things=[name for _, name in casting.things],
+    )  # fmt: skip
+    request = Request(
+        prompt=Prompt(system=system, text=text), sampling=_SAMPLING, seed=seed,
+        json_schema=proposal_schema(casting, pronouns, engine.style == "plain"),
+    )  # fmt: skip
+    raw = engine.complete(request)[0].text
+    try:
+        proposal = Proposal.model_validate(json.loads(raw))
+    except (ValidationError, json.JSONDecodeError) as error:
+        raise BadOutput("The model's premise is not the JSON that was asked for; try another seed or model.", raw) from error
+
+    cast = cast_entities(_merged(casting.cast, proposal.cast), brief.logline, random.Random(f"names/{seed}"), given[0])
+    places = list(dict.fromkeys((*casting.places, *proposal.places)))
+    things = casting.things or [(_kind(thing), thing.name) for thing in proposal.things]
+    premise = Premise(
+        logline=brief.logline, title=brief.title, genre=genre, genre_detected=not brief.genre, tone=tone, cast=cast,
+        setting=place_entities(places, given[1]), things=thing_entities(things, given[2]), plot=brief.plot,
+        point_of_view=brief.point_of_view, tense=brief.tense, avoid=brief.avoid,
+    )  # fmt: skip
+    return premise if premise.title else premise.model_copy(update={"title": entitle(engine, premise, logline, seed)})
+
+
+def _kind(thing: ThingProposal) -> EntityKind:
+    return thing.kind if thing.kind in {"item", "site", "beast", "note"} else thing_kind(thing.name)
+
+
+def _merged(wishes: list[CharacterWish], proposed: tuple[CastProposal, ...]) -> list[CharacterWish]:
+    """The wishes with their gaps filled from the proposal, and the characters that only the proposal has."""
+    merged = []
+    for index in range(max(len(wishes), len(proposed))):
+        wish = wishes[index] if index < len(wishes) else CharacterWish(name="")
+        if index < len(proposed):
+            new = proposed[index]
+            wish = CharacterWish(
+                name=wish.name or new.name, pronouns=wish.pronouns or new.pronouns, role=wish.role or new.role,
+                traits=wish.traits or (new.trait,), goal=wish.goal or new.goal,
+            )  # fmt: skip
+        merged.append(wish)
+    return merged
+
+
+def entitle(engine: Engine, premise: Premise, logline: str, seed: int) -> str:
+    """A title for the premise: the likeliest of several that has no stranger in it and is not the premise itself."""
+    naming = Naming(premise.entities)
+    system, text = render(
+        "premise/title", engine.style, genre=known_genre(premise.genre) if engine.style == "slots" else premise.genre,
+        tone=premise.tone, logline=logline, names=[entity.name for entity in premise.cast],
+    )  # fmt: skip
+    ban = naming.banned(premise.entities)
+    request = Request(prompt=Prompt(system=system, text=text), sampling=_TITLE, n=6, seed=seed, ban=ban)
+    titles = []
+    for candidate in engine.complete(request):
+        title = naming.fill_title(candidate.text.splitlines()[0] if candidate.text.strip() else "")
+        if 3 <= len(title) <= 70 and candidate.finish == "stop":
+            titles.append((candidate.logprob / max(candidate.tokens, 1) if candidate.logprob is not None else 0.0, title))
+    return max(titles)[1] if titles else naming.fill_title(f"The {premise.cast[0].role or premise.cast[0].name}")

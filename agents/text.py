@@ -1,0 +1,59 @@
+"""Small questions about prose that several agents ask. Invariant: all of them are deterministic."""
+
+from __future__ import annotations
+
+import re
+
+_ABBREVIATIONS = r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)"
+_SENTENCE_END = re.compile(_ABBREVIATIONS + r"(?<=[.!?])[\"'”’]?\s+(?=[\"'“‘]?[A-Z<])|(?<=[.!?][\"”])\s+(?=[\"“]?[A-Z<])")
+_COMMON = frozenset(
+    "a an and are as at be been but by for from had has have he her hers him his i in into is it its me my no not of on or "
+    "our out over she so that the their them then there they this to up was we were what when where which who will with "
+    "you your all one now down back".split()
+)
+
+
+def sentences(text: str) -> list[str]:
+    """Split prose at sentence ends, quotes kept with the sentence that they close."""
+    parts: list[str] = []
+    start = 0
+    for match in _SENTENCE_END.finditer(text):
+        end = match.end()
+        parts.append(text[start:end].strip())
+        start = end
+    parts.append(text[start:].strip())
+    return [part for part in parts if part]
+
+
+def whole_sentences(text: str) -> str:
+    """``text`` up to its last sentence end; all of it where it has none. A quote left open at the cut is closed."""
+    ends = list(re.finditer(r"[.!?][\"”]?(?=\s|$)", text))
+    if ends:
+        text = text[: ends[-1].end()]
+    return text + '"' if text.count('"') % 2 else text
+
+
+def stems(text: str) -> set[str]:
+    """Content words, crudely stemmed, for comparing what two texts speak of."""
+    words = re.findall(r"[a-z']+", text.lower())
+    return {re.sub(r"(?:'s|ing|ed|es|s|ly)$", "", word) for word in words if len(word) > 2 and word not in _COMMON}
+
+
+def ngrams(text: str, n: int) -> list[tuple[str, ...]]:
+    """Word n-grams, lower case, in order."""
+    words = re.findall(r"[\w']+", text.lower())
+    return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+
+
+def repetition(text: str, before: str) -> float:
+    """Share of the 4-grams of ``text`` that it says twice or that ``before`` already said (0 to 1)."""
+    grams = ngrams(text, 4)
+    if not grams:
+        return 0.0
+    old = set(ngrams(before, 4))
+    seen: set[tuple[str, ...]] = set()
+    repeated = 0
+    for gram in grams:
+        repeated += gram in seen or gram in old
+        seen.add(gram)
+    return repeated / len(grams)

@@ -1,0 +1,56 @@
+"""What a run needs and the state must not hold: the library, the engines, the settings and who is listening.
+
+It reaches the nodes as LangGraph's ``Runtime[Context]``, never as a global, so two stories in one process cannot mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from agents.brief import Brief
+from agents.engines.base import Engine
+from agents.generator import GeneratorSettings
+from planner.events import Event
+from planner.journal import Recorded
+from planner.state import Model, Outline, Premise
+from planner.store import CallKey, Library
+from planner.world import WorldCache
+
+Role = Literal["premise", "outline", "generator", "summarizer", "continuity"]
+ROLES: tuple[Role, ...] = ("premise", "outline", "generator", "summarizer", "continuity")
+
+
+class WriteSettings(Model):
+    """How a story is written. ``revisions`` bounds how often a draft with errors is written anew."""
+
+    generator: GeneratorSettings = GeneratorSettings()
+    revisions: int = 2
+    summary_tokens: int | None = None
+
+
+@dataclass
+class Context:
+    """One story's run. ``listen`` gets every event as it happens; it must not raise."""
+
+    library: Library
+    engines: Mapping[Role, Engine]
+    brief: Brief
+    seed: int
+    settings: WriteSettings = field(default_factory=WriteSettings)
+    branch: str = "main"
+    listen: Callable[[Event], None] = lambda event: None
+    worlds: WorldCache = field(default_factory=WorldCache)
+    _plan: tuple[tuple[str, str], tuple[Premise, Outline]] | None = None
+
+    def engine(self, role: Role, node: str, *, story: str, head: str | None, attempt: int = 0) -> Recorded:
+        """The engine of a role, wrapped so that every output is journalled before the node returns."""
+        key = CallKey(story=story, head=head, node=node, attempt=attempt, branch=self.branch)
+        return Recorded(self.engines[role], role, self.library, key)
+
+    def plan(self, premise: str, outline: str) -> tuple[Premise, Outline]:
+        """The premise and the outline of these ids, read once: rows never change."""
+        if self._plan is None or self._plan[0] != (premise, outline):
+            self._plan = ((premise, outline), (self.library.premise(premise), self.library.outline(outline)))
+        return self._plan[1]

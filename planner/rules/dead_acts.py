@@ -1,0 +1,33 @@
+"""A dead character acts: someone whom the world knows as dead does or says something in the draft."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from agents.prose import ACTS, sentences_without_speech
+from planner.rules.base import Case
+from planner.state import EntityKind, Finding, Relation, Severity
+
+# A dead person may be remembered, dreamt of, buried or come as a ghost.
+_EXCUSES = re.compile(
+    r"\b(had|once|used to|remember\w*|dream\w*|ghost|spirit|memory|memories|grave|body|corpse|funeral|buried|portrait|"
+    r"photograph|letter|voice of|as if|would have|never again)\b",
+    re.IGNORECASE,
+)
+
+
+def check(case: Case) -> Iterator[Finding]:
+    for entity in case.premise.cast:
+        died = case.world.about(entity.id, Relation.DEAD)
+        if not died or entity.kind is not EntityKind.CHARACTER:
+            continue
+        acts = re.compile(rf"\b{re.escape(entity.name)} (?:\w+ly )?(?:{ACTS})\b")
+        for sentence in sentences_without_speech(case.text):
+            match = acts.search(sentence)
+            if match and not _EXCUSES.search(sentence):
+                yield Finding(
+                    rule="dead_acts", severity=Severity.ERROR, quotes=(match.group(),), fact=died[-1],
+                    message=f"{entity.name} is dead since paragraph {died[-1].paragraph + 1} and acts here.",
+                )  # fmt: skip
+                break

@@ -1,0 +1,146 @@
+"""Write, continue and read stories: what every front end calls.
+
+A session holds the story's lease, so one process writes it at a time. Invariant: after every ``write_paragraph`` the story
+can be killed and opened again; nothing committed is lost or doubled, and no journalled model call is made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from langchain_core.runnables import RunnableConfig
+
+from agents.brief import Brief
+from agents.engines.base import Engine
+from planner.arc import load_shape
+from planner.checkpoints import open_saver
+from planner.context import Context, Role, WriteSettings
+from planner.events import Event
+from planner.graph import Planner, build
+from planner.lease import lease
+from planner.state import Outline, Premise, StoryState
+from planner.store import Library, ParagraphRow, StoryRow
+
+Durability = Literal["sync", "async", "exit"]
+MAIN = "main"
+
+
+def begin(library: Library, brief: Brief, seed: int, settings: WriteSettings, engine: Mapping[str, str]) -> StoryRow:
+    """Record a new story with everything that writing it depends on. Raises ``InputError`` for an arc that isn't one.
+
+    ``engine`` says which engine and model it was begun with; it never holds a key.
+    """
+    load_shape(brief.arc)
+    options = {
+        "brief": brief.model_dump(mode="json"), "settings": settings.model_dump(mode="json"), "engine": dict(engine),
+    }  # fmt: skip
+    return library.create_story(logline=brief.logline, seed=seed, options=options)
+
+
+def brief_of(story: StoryRow) -> Brief:
+    """The wishes that a story was begun with."""
+    return Brief.model_validate(story.options["brief"])
+
+
+def settings_of(story: StoryRow) -> WriteSettings:
+    return WriteSettings.model_validate(story.options["settings"])
+
+
+@dataclass
+class Session:
+    """One story, open for writing."""
+
+    library: Library
+    story: StoryRow
+    context: Context
+    planner: Planner
+    durability: Durability
+
+    @property
+    def _config(self) -> RunnableConfig:
+        return {"configurable": {"thread_id": f"{self.story.id}/{self.context.branch}"}}
+
+    @property
+    def state(self) -> StoryState:
+        """The typed state as of the last checkpoint; empty before the first."""
+        values: StoryState = self.planner.get_state(self._config).values  # type: ignore[assignment]
+        return values
+
+    @property
+    def done(self) -> bool:
+        return bool(self.state.get("done"))
+
+    def write_paragraph(self) -> bool:
+        """Write one paragraph (and, the first time, the premise and the outline); False when the story is at its end.
+
+        A run that was killed inside a paragraph goes on at the node that it was in.
+        """
+        snapshot = self.planner.get_state(self._config)
+        if snapshot.values.get("done"):
+            return False
+        entry: StoryState | None = None if snapshot.next else {"story": self.story.id}
+        self.planner.invoke(entry, self._config, context=self.context, durability=self.durability)
+        return True
+
+    def write(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """Write to the end of the story, or until ``stop`` says so between two paragraphs."""
+        while not stop() and self.write_paragraph():
+            pass
+
+
+@contextmanager
+def open_story(
+    library: Library,
+    story: StoryRow,
+    engines: Mapping[Role, Engine],
+    *,
+    settings: WriteSettings | None = None,
+    listen: Callable[[Event], None] = lambda event: None,
+    durability: Durability = "sync",
+    branch: str = MAIN,
+) -> Iterator[Session]:
+    """Open a story for writing. Raises ``StoryBusy`` when another process has it, ``LibraryError`` for a broken library.
+
+    ``settings`` default to those that the story was begun with.
+    """
+    context = Context(
+        library=library, engines=engines, brief=brief_of(story), seed=story.seed,
+        settings=settings or settings_of(story), branch=branch, listen=listen,
+    )  # fmt: skip
+    with lease(library, story.id), open_saver(library) as saver:
+        yield Session(library, story, context, build(saver), durability)
+
+
+@dataclass(frozen=True)
+class Manuscript:
+    """A story as it stands, for reading."""
+
+    story: StoryRow
+    premise: Premise | None
+    outline: Outline | None
+    paragraphs: tuple[ParagraphRow, ...]
+    done: bool
+
+    @property
+    def title(self) -> str:
+        return self.premise.title if self.premise else self.story.logline
+
+    @property
+    def words(self) -> int:
+        return sum(len(paragraph.text.split()) for paragraph in self.paragraphs)
+
+
+def read_story(library: Library, story: StoryRow, branch: str = MAIN) -> Manuscript:
+    """Everything of a story that a reader sees; it needs no lease."""
+    premise, outline = library.latest_premise(story.id), library.latest_outline(story.id)
+    head = library.head(story.id, branch)
+    return Manuscript(
+        story=story,
+        premise=library.premise(premise) if premise else None,
+        outline=library.outline(outline) if outline else None,
+        paragraphs=tuple(library.path(head)) if head else (),
+        done=library.is_done(story.id, branch),
+    )
