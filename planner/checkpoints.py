@@ -1,8 +1,8 @@
 """A durable LangGraph saver for the library's own database, which trusts nothing that it reads.
 
-Invariant: reading a checkpoint can only build values of the closed list below: the classes of ``planner.state``, four of
-LangGraph's own and sets. Nothing is imported by a name that stands in the database, nothing is unpickled, and every state
-value is validated again. What cannot be read back is refused when it is written, while the thread can still go on.
+Invariant: reading a checkpoint can only build values of the closed list below: the classes of ``planner.state``, four
+of LangGraph's own and sets. Nothing is imported by a name that stands in the database, nothing is unpickled, and every
+state value is validated again. What can't be read back is refused when it is written, while the thread can still go on.
 
 LangGraph's default imports and calls whatever a checkpoint names (a tampered one ran a shell command); its own strict
 mode gives the raw data back in place of a refused value, and skips validation when a model does not validate.
@@ -75,7 +75,7 @@ class _Reader:
             module, name, content, *_ = self.unpack(data)
             build = _LISTED.get((code, str(module), str(name)))
             if build is None:
-                raise LibraryError(f"A checkpoint of this library holds a {module}.{name}, which is no story state.")
+                raise LibraryError(f"A checkpoint of this library holds {module}.{name}, which is no story state.")
             return build(content)
         except Exception as error:
             self.reason = self.reason or error
@@ -118,7 +118,7 @@ class StateSerializer(JsonPlusSerializer):
             if isinstance(reason, LibraryError):
                 raise reason from None
             what = f"a {reason.title} that is not valid" if isinstance(reason, ValidationError) else "damaged data"
-            raise LibraryError(f"A checkpoint of this library holds {what}; go on from an earlier paragraph.") from reason
+            raise LibraryError(f"A checkpoint of this library holds {what}; restore a backup.") from reason
 
 
 class LibrarySqliteSaver(SqliteSaver):

@@ -49,7 +49,7 @@ class Database:
     def __init__(self, address: URL, file: Path | None, busy_seconds: float) -> None:
         self.address = address
         self.file = file
-        self.url = address.render_as_string(hide_password=True)
+        self.url = address.set(drivername=address.get_backend_name()).render_as_string(hide_password=True)
         self.busy_seconds = busy_seconds
         self.write_lock: AbstractContextManager[Any] = nullcontext() if file is None else threading.Lock()
         self._engine = _sqlite_engine(address, busy_seconds) if file else _postgres_engine(address, busy_seconds)
@@ -162,6 +162,7 @@ def _locate(where: str | Path | None) -> tuple[URL, Path | None]:
 @cache  # making such a statement takes longer than running it
 def _insert(table: Table, on_server: bool, replace: bool) -> Insert:
     statement = postgresql.insert(table) if on_server else sqlite.insert(table)
+    statement = statement.execution_options(preserve_rowcount=True)  # otherwise -1 on PostgreSQL
     if not replace:
         return statement.on_conflict_do_nothing()
     keys = [column.name for column in table.primary_key]
