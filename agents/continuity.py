@@ -7,7 +7,9 @@ rests on, verbatim. Invariant: what is said in speech, denied, wished or only po
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from agents.prose import without_speech
 from agents.text import sentences
@@ -29,6 +31,7 @@ _TAKES = (
     r"(?:took|takes|picked up|picks up|held|holds|carried|carries|kept|keeps|had|has|lifted|lifts|pocketed|pockets|grabbed|"
     r"grabs|found|finds|stole|steals|caught|catches|bought|buys|received|receives|wore|wears)"
 )
+_GIVES = r"(?:gave|gives|handed|hands|passed|passes)"
 _COLOURS = r"(?:green|blue|brown|grey|gray|black|hazel|amber|red|white|silver|golden|blond|fair|dark|violet)"
 _LASTING = r"(?:left-handed|right-handed|blind|deaf|mute|lame|bald|bearded|one-eyed|one-armed)"
 
@@ -37,64 +40,94 @@ def extract(text: str, entities: Sequence[Entity], paragraph: int) -> tuple[Fact
     """The facts that paragraph number ``paragraph`` (from 0) states about ``entities``, in the order of the text."""
     facts: list[tuple[int, Fact]] = []
     narration = without_speech(text)
+    patterns = _patterns(tuple(entities))
     offset = 0
     for sentence in sentences(narration):
         at = narration.find(sentence, offset)
         offset = at + len(sentence)
-        for start, end, fact in _facts_of(sentence, entities, paragraph):
-            quote = text[at + start : at + end]
-            if not _UNSURE.search(_clause(sentence, start, end)):
-                facts.append((at + start, fact.model_copy(update={"quote": quote[:500]})))
+        for words, pattern in patterns:
+            if not all(any(word in sentence for word in names) for names in words):
+                continue
+            for match in pattern.regex.finditer(sentence):
+                if _UNSURE.search(_clause(sentence, match.start(), match.end())):
+                    continue
+                fact = Fact(
+                    paragraph=paragraph, subject=pattern.subject, relation=pattern.relation,
+                    object=pattern.value if pattern.value is not None else _value(match),
+                    quote=text[at + match.start() : at + match.end()][:500],
+                )  # fmt: skip
+                facts.append((at + match.start(), fact))
     facts.sort(key=lambda item: item[0])
     return tuple(dict.fromkeys(fact for _, fact in facts))
 
 
 def _clause(sentence: str, start: int, end: int) -> str:
-    """The part of a sentence that a match stands in, from the last break before it; a denial after it denies it, too."""
+    """The part of a sentence that a match stands in, from the last break before it; a denial before it denies it, too."""
     breaks = [sentence.rfind(mark, 0, start) for mark in (",", ";", " but ", " and ", " then ")]
     return sentence[max(breaks) + 1 : end]
 
 
-def _facts_of(sentence: str, entities: Sequence[Entity], paragraph: int) -> Iterator[tuple[int, int, Fact]]:
+def _value(match: re.Match[str]) -> str:
+    """An attribute's words; "her eyes were green" says the same as "she had green eyes"."""
+    part = match.groupdict().get("part")
+    value = match.group("value").lower().strip()
+    return f"{value} {part}" if part else value
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    regex: re.Pattern[str]
+    relation: Relation
+    subject: str
+    value: str | None = None
+
+
+@lru_cache(maxsize=256)
+def _patterns(entities: tuple[Entity, ...]) -> list[tuple[tuple[tuple[str, ...], ...], _Pattern]]:
+    """Every pattern for a story's entities, each with the names that must stand in a sentence before it is tried."""
     people = [e for e in entities if e.kind in {EntityKind.CHARACTER, EntityKind.BEAST}]
     places = [e for e in entities if e.kind is EntityKind.PLACE]
     things = [e for e in entities if e.kind in {EntityKind.ITEM, EntityKind.NOTE, EntityKind.BEAST}]
+    made: list[tuple[tuple[tuple[str, ...], ...], _Pattern]] = []
 
-    def found(pattern: str, relation: Relation, subject: Entity, value: str | None) -> Iterator[tuple[int, int, Fact]]:
-        for match in re.finditer(pattern, sentence):
-            named = value if value is not None else match.group("value").lower().strip()
-            if value is None and (part := match.groupdict().get("part")):
-                named = f"{named} {part}"  # "her eyes were green" says the same as "she had green eyes"
-            yield match.start(), match.end(), Fact(
-                paragraph=paragraph, subject=subject.id, relation=relation, object=named
-            )
+    def add(named: Sequence[Entity], regex: str, relation: Relation, subject: Entity, value: str | None = None) -> None:
+        words = tuple(tuple(re.sub(r"^(?:the|an?) ", "", name) for name in _names(entity)) for entity in named)
+        made.append((words, _Pattern(re.compile(regex), relation, subject.id, value)))
 
     for person in people:
-        name = rf"(?<!\w){_any_name(person)}"
-        yield from found(rf"{name} (?:\w+ly )?{_DIES}\b", Relation.DEAD, person, "")
-        yield from found(rf"\b(?:killed|murdered|buried) {_any_name(person)}\b", Relation.DEAD, person, "")
-        yield from found(
-            rf"{name}(?:'s (?P<part>eyes|hair) (?:was|were|is|are) | had | has |, with )(?P<value>{_COLOURS}(?: (?:eyes|hair))?)\b",
-            Relation.IS, person, None,
-        )  # fmt: skip
-        yield from found(rf"{name} (?:was|is) (?P<value>{_LASTING})\b", Relation.IS, person, None)
+        bare = _any_name(person)
+        name = rf"(?<!\w){bare}"
+        add([person], rf"{name} (?:\w+ly )?{_DIES}\b", Relation.DEAD, person, "")
+        add([person], rf"\b(?:killed|murdered|buried) {bare}\b", Relation.DEAD, person, "")
+        has = rf"(?:'s (?P<part>eyes|hair) (?:was|were|is|are) | had | has |, with )(?P<value>{_COLOURS}(?: (?:eyes|hair))?)"
+        add([person], rf"{name}{has}\b", Relation.IS, person)
+        add([person], rf"{name} (?:was|is) (?P<value>{_LASTING})\b", Relation.IS, person)
         for place in places:
             there = _any_name(place)
-            yield from found(rf"{name} {_COMES} {_INTO} {there}(?!\w)", Relation.AT, person, place.id)
-            yield from found(rf"\b(?:At|In|Inside) {there},? {_any_name(person)}\b", Relation.AT, person, place.id)
+            add([person, place], rf"{name} {_COMES} {_INTO} {there}(?!\w)", Relation.AT, person, place.id)
+            add([person, place], rf"\b(?:At|In|Inside) {there},? {bare}\b", Relation.AT, person, place.id)
         for thing in things:
             if thing is person:
                 continue
-            yield from found(rf"{name} (?:\w+ly )?{_TAKES} {_any_name(thing)}(?!\w)", Relation.HAS, person, thing.id)
+            held = _any_name(thing)
+            add([person, thing], rf"{name} (?:\w+ly )?{_TAKES} {held}(?!\w)", Relation.HAS, person, thing.id)
             for other in people:
-                if other is not person:
-                    given = rf"(?:gave|gives|handed|hands|passed|passes) (?:{_any_name(thing)} to {_any_name(other)}|{_any_name(other)} {_any_name(thing)})"
-                    yield from found(rf"{name} (?:\w+ly )?{given}(?!\w)", Relation.HAS, other, thing.id)
+                if other is not person and other is not thing:
+                    to = _any_name(other)
+                    gives = rf"{name} (?:\w+ly )?{_GIVES} (?:{held} to {to}|{to} {held})(?!\w)"
+                    add([person, thing, other], gives, Relation.HAS, other, thing.id)
+    return made
+
+
+def _names(entity: Entity) -> list[str]:
+    return sorted({entity.name, *entity.aliases}, key=len, reverse=True)
 
 
 def _any_name(entity: Entity) -> str:
     """A pattern for the entity's name and aliases; a leading article may be capital."""
-    names = sorted({entity.name, *entity.aliases}, key=len, reverse=True)
-    patterns = [re.sub(r"^(?:[Tt]he|[Aa]n?)\\ ", lambda m: f"[{m.group()[0].upper()}{m.group()[0].lower()}]{m.group()[1:]}", re.escape(name)) for name in names]
-    return f"(?:{'|'.join(patterns)})"
 
+    def either(match: re.Match[str]) -> str:
+        word = match.group()
+        return f"[{word[0].upper()}{word[0].lower()}]{word[1:]}"
+
+    return f"(?:{'|'.join(re.sub(r'^(?:[Tt]he|[Aa]n?)(?= |.? )', either, re.escape(name)) for name in _names(entity))})"

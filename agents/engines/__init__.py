@@ -1,0 +1,30 @@
+"""The engines that the agents speak through, opened by name. Heavy modules are imported only by the one that is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agents.engines.base import Engine
+from prompts.errors import InputError
+
+NAMES = ("embedded", "server", "scripted")
+
+
+def open_engine(name: str, model: str = "", server: str = "", threads: int = 0) -> Engine:
+    """Open an engine: ``model`` is a folder (embedded) or a name (server), empty for the bundled or the first one.
+
+    Raises ``InputError`` for an unknown name and ``EngineError`` when the engine cannot run.
+    """
+    if name == "embedded":
+        from agents.engines.embedded import EmbeddedEngine
+
+        return EmbeddedEngine(Path(model) if model else None, threads or None)
+    if name == "server":
+        from agents.engines.server import ServerEngine
+
+        return ServerEngine(server, model)
+    if name == "scripted":
+        from agents.engines.scripted import ScriptedEngine
+
+        return ScriptedEngine()
+    raise InputError(f"There is no engine {name!r}; choose {', '.join(NAMES)}.")

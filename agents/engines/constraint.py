@@ -23,6 +23,7 @@ class Grammar:
         from llguidance import LLMatcher
 
         if json_schema is not None:
+            # One space between things at most: a small model that may write more, does.
             source = LLMatcher.grammar_from_json_schema(json_schema, overrides={"whitespace_pattern": " ?"})
         else:
             source = LLMatcher.grammar_from_regex(regex or "")
@@ -60,8 +61,8 @@ class Matcher:
 def token_table(tokenizer: Any, vocab: int, eos: Sequence[int]) -> Any:
     """llguidance's view of the vocabulary; takes a moment, so make it once.
 
-    Left to itself, llguidance takes every ``<name>`` for a control token. So it is asked for the bytes of each token only,
-    and told which ones are special.
+    Left to itself, llguidance takes every ``<name>`` for a control token. So it is asked for the bytes of each token
+    only, and told which ones are special.
     """
     from llguidance import LLTokenizer, TokenizerWrapper
 

@@ -49,6 +49,7 @@ class Decoder:
         self._config = model.config
         if compute is None:
             compute = "float" if sum(m.q.size for m in model.matrices.values()) <= _EXPAND_UP_TO else "int8"
+        self.compute: Compute = compute
         self._session = _session(build(model, self.context, compute), threads or default_threads())
         self._cached: list[int] = []  # the tokens whose positions in row 0 were filled by whole chunks
         self._filled = 0  # positions of row 0 that the current prompt fills

@@ -223,6 +223,9 @@ def _tokenizer(folder: Path) -> Any:
     if not path.is_file():
         raise ModelMissing(f"{folder} has no tokenizer.json; copy the whole model folder.")
     try:
-        return Tokenizer.from_str(path.read_text("utf-8"))
+        tokenizer = Tokenizer.from_str(path.read_text("utf-8"))
     except Exception as error:
         raise ModelMissing(f"{path} is not a tokenizer ({error}); fetch the model again.") from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
