@@ -197,10 +197,11 @@ def configure_sqlite(connection: Any, busy_seconds: float) -> None:
 
 
 def _postgres_engine(address: URL, busy_seconds: float) -> Engine:
+    options = f"{address.query.get('options', '')} -c lock_timeout={int(busy_seconds * 1000)}"
     return create_engine(
         address,
         pool_size=8,
         max_overflow=56,
-        pool_pre_ping=True,
-        connect_args={"options": f"-c lock_timeout={int(busy_seconds * 1000)}", "connect_timeout": 10},
+        pool_pre_ping=True,  # a server may have been restarted since the last paragraph
+        connect_args={"options": options, "connect_timeout": 10},
     )
