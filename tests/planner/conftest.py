@@ -1,4 +1,4 @@
-"""A fresh library for each test: in a file, and once more on a PostgreSQL server where FABULA_TEST_POSTGRES names one."""
+"""A fresh library for each test: in a file, and on a PostgreSQL server as well where FABULA_TEST_POSTGRES names one."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from planner import store
 from planner.state import Fact, Relation, Summary
 from planner.store import CallKey, Library, Output
 from prompts.errors import InputError, LibraryError, StoryMissing
-from tests.planner.samples import FACT, FINDING, OUTLINE, OUTPUT, PREMISE, SUMMARY, call, new_story, write
+from story_samples import FACT, FINDING, OUTLINE, OUTPUT, PREMISE, SUMMARY, call, new_story, write
 
 
 def test_a_library_makes_its_folder_and_keeps_its_stories_when_it_is_opened_again(where: str | Path) -> None:
@@ -106,7 +106,7 @@ def test_a_new_outline_is_a_revision_and_the_old_one_stays(library: Library) -> 
 
 def test_missing_rows_are_named(library: Library) -> None:
     for read in (library.premise, library.outline, library.paragraph, library.children, library.path):
-        with pytest.raises(LibraryError, match="has no .*'nothing'"):
+        with pytest.raises(LibraryError, match=r"has no .*'nothing'"):
             read("nothing")
 
 
@@ -207,9 +207,9 @@ def test_a_failed_commit_leaves_nothing_behind(library: Library) -> None:
 @pytest.mark.parametrize("bad", ["a\0b", "half \ud83d"])
 def test_text_that_a_database_cannot_keep_is_refused(library: Library, bad: str) -> None:
     story = new_story(library)
-    with pytest.raises(LibraryError, match="NUL character|surrogate pair"):
+    with pytest.raises(LibraryError, match=r"NUL character|surrogate pair"):
         write(library, story, bad)
-    with pytest.raises(LibraryError, match="NUL character|surrogate pair"):
+    with pytest.raises(LibraryError, match=r"NUL character|surrogate pair"):
         new_story(library, bad)
 
 
