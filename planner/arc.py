@@ -87,13 +87,14 @@ def load_shape(name: str) -> ArcShape:
 def plan(shape: ArcShape, paragraphs: int) -> tuple[PlannedStep, ...]:
     """Share ``paragraphs`` out over a shape's steps, by largest remainder, at least one each.
 
-    With fewer paragraphs than steps the least tense inner steps are left out; the first, the tensest and the last stay.
+    With fewer paragraphs than steps the least tense inner steps are left out; the first, the tensest and the last stay,
+    and what sets the story going goes last of the others.
     """
     steps = list(shape.steps)
     while len(steps) > paragraphs:
         peak = max(steps, key=lambda step: step.tension)
         inner = [step for step in steps[1:-1] if step is not peak] or steps[1:-1]
-        steps.remove(min(inner, key=lambda step: step.tension))
+        steps.remove(min(inner, key=lambda step: (step.purpose == "inciting", step.tension)))
     spare, total = paragraphs - len(steps), sum(step.share for step in steps)
     exact = [spare * step.share / total for step in steps]
     counts = [int(x) for x in exact]

@@ -1,0 +1,66 @@
+# Fabula: `make story` writes a story, `make test` runs the tests; both install what they need first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PREMISE ?= A lighthouse keeper finds a door under the sea
+STORY_FLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help story test check test-servers model clean bench-growth bench-crash bench-embedded
+
+help:  ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "Fabula needs Python 3.11, 3.12 or 3.13; set PYTHON=python3.12 or the like." >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+
+$(VENV)/.base: pyproject.toml | $(BIN)/python
+	@echo "Installing Fabula into $(VENV) ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml $(VENV)/.base
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group test
+	@touch $@
+
+$(VENV)/.check: pyproject.toml $(VENV)/.test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group check
+	@touch $@
+
+# Torch from its CPU build: the default one brings several gigabytes of CUDA along.
+$(VENV)/.finetune: pyproject.toml $(VENV)/.base
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0' $(TORCH_INDEX)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[finetune]'
+	@touch $@
+
+story: $(VENV)/.base  ## Install, then write a story: make story PREMISE="..."
+	@$(BIN)/fabula write "$(PREMISE)" $(STORY_FLAGS)
+
+test: $(VENV)/.test  ## Install, then run the tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.check  ## Lint and type-check
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+test-servers: $(VENV)/.test $(VENV)/.finetune  ## Tests against the real thing: PostgreSQL, torch and transformers
+	@tests/with_postgres.sh $(BIN)/python -m pytest -m "servers or torch"
+
+bench-growth: $(VENV)/.base  ## Cost of a paragraph at 10,000 against at 100
+	@$(BIN)/python -m benchmarks.growth
+
+bench-crash: $(VENV)/.base  ## 100 kills at random instants
+	@$(BIN)/python -m benchmarks.crash
+
+bench-embedded: $(VENV)/.finetune  ## Embedded engine against transformers and torch
+	@$(BIN)/python -m benchmarks.embedded
+
+model: $(VENV)/.finetune  ## Rebuild the bundled model from the corpora (hours on a CPU)
+	@$(BIN)/python -m finetune model
+
+clean:  ## Remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

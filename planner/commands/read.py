@@ -1,0 +1,135 @@
+"""``fabula list`` and ``fabula show``: what the library holds."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from planner import settings as setting
+from planner.commands import common
+from planner.display import MEASURE, genre_line, outline_table, premise_panel
+from planner.manuscript import outline_markdown, to_json, to_markdown
+from planner.session import MAIN, Manuscript, read_story
+from planner.store import Library
+from planner.world import fold, in_words
+from prompts.errors import InputError
+
+Flag = typer.Option
+
+
+@common.handled
+def list_(library: common.LibraryOption = None, as_json: common.JsonOption = False) -> None:
+    """List all stories, newest first."""
+    with common.open_library(setting.load({"library": library}).settings) as shelf:
+        stories = shelf.stories()
+        if as_json:
+            print(json.dumps([story.model_dump(mode="json") for story in stories], ensure_ascii=False, indent=2))
+            return
+        if not stories:
+            print('No stories yet. Begin one with: fabula write "a premise"')
+            return
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for column in ("id", "title", "genre", "paragraphs", "words", "state", "last written"):
+            table.add_column(column, justify="right" if column in {"paragraphs", "words"} else "left", overflow="fold")
+        for story in stories:
+            state = "complete" if story.done else "unfinished"
+            written = story.updated[:16].replace("T", " ")
+            table.add_row(
+                f"[bold cyan]{story.id}[/]", Text(story.title), Text(story.genre), str(story.paragraphs),
+                str(story.words), state, written,
+            )  # fmt: skip
+        Console().print(table)
+
+
+@common.handled
+def show(
+    story: Annotated[str, typer.Argument(help="The story's id or its first letters.", show_default=False)],
+    outline: Annotated[bool, Flag("--outline", help="The beats, who is on stage, what must change.")] = False,
+    summary: Annotated[bool, Flag("--summary", help="The running summary, as the generator sees it.")] = False,
+    world: Annotated[bool, Flag("--world", help="What holds in the story's world now, and the words it rests on.")] = False,
+    markdown: Annotated[bool, Flag("--md", help="Plain Markdown.")] = False,
+    as_json: common.JsonOption = False,
+    library: common.LibraryOption = None,
+) -> None:
+    """Show a story, or one side of its state."""
+    if sum((outline, summary, world)) > 1:
+        raise InputError("Choose one of --outline, --summary and --world.")
+    with common.open_library(setting.load({"library": library}).settings) as shelf:
+        read = read_story(shelf, shelf.story(story))
+        if outline:
+            _show_outline(read, markdown, as_json)
+        elif summary:
+            _show_summary(shelf, read, as_json)
+        elif world:
+            _show_world(shelf, read, as_json)
+        elif as_json:
+            head = shelf.head(read.story.id, MAIN)
+            print(json.dumps(to_json(read, shelf.summary(head) if head else None), ensure_ascii=False, indent=2))
+        elif markdown or not Console().is_terminal:
+            print(to_markdown(read), end="")
+        else:
+            _show_story(read)
+
+
+def _show_story(read: Manuscript) -> None:
+    console = Console()
+    if read.premise:
+        console.print(premise_panel(read.premise))
+    beats = read.outline.beats if read.outline else ()
+    beat = -1
+    for paragraph in read.paragraphs:
+        if paragraph.beat != beat and paragraph.beat < len(beats):
+            beat = paragraph.beat
+            console.print(Text(f"  {beats[beat].label}", style="dim cyan"))
+        console.print(Padding(Text(paragraph.text), (0, 0, 1, 2)), width=min(MEASURE, console.width))
+    state = "The end." if read.done else f"Unfinished. Go on with: fabula continue {read.story.id}"
+    genre = genre_line(read.premise) if read.premise else ""
+    console.print(Text(f"  {state} {read.words} words. {genre}. Seed {read.story.seed}.", style="dim"))
+
+
+def _show_outline(read: Manuscript, markdown: bool, as_json: bool) -> None:
+    if not read.outline or not read.premise:
+        print(f"The story has no outline yet. Go on with: fabula continue {read.story.id}")
+    elif as_json:
+        print(read.outline.model_dump_json(indent=2))
+    elif markdown or not Console().is_terminal:
+        print(outline_markdown(read.outline, read.premise), end="")
+    else:
+        console = Console()
+        console.print(Text(f"{read.premise.title}: {read.outline.arc}", style="bold"))
+        console.print(outline_table(list(read.outline.beats)))
+
+
+def _show_summary(shelf: Library, read: Manuscript, as_json: bool) -> None:
+    head = shelf.head(read.story.id, MAIN)
+    summary = shelf.summary(head) if head else None
+    if as_json:
+        print(summary.model_dump_json(indent=2) if summary else "null")
+    else:
+        Console(width=min(MEASURE, Console().width)).print(Text(summary.text if summary else "(nothing to sum up yet)"))
+
+
+def _show_world(shelf: Library, read: Manuscript, as_json: bool) -> None:
+    """The world is folded from the facts anew, so what is shown is what the paragraphs say."""
+    facts = shelf.facts(shelf.head(read.story.id, MAIN))
+    now = sorted(fold((*facts, *shelf.pinned(read.story.id))), key=lambda fact: (fact.subject, fact.paragraph))
+    if as_json:
+        print(json.dumps([fact.model_dump(mode="json") for fact in now], ensure_ascii=False, indent=2))
+        return
+    if not now:
+        print("No facts yet.")
+        return
+    names = {entity.id: entity.name for entity in read.premise.entities} if read.premise else {}
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("holds now", "since paragraph", "because"):
+        table.add_column(column, justify="right" if column == "since paragraph" else "left")
+    for fact in now:
+        since = "pinned" if fact.pinned else str(fact.paragraph + 1)
+        table.add_row(Text(in_words(fact, names)), since, Text(f'"{fact.quote}"', style="dim"))
+    Console().print(table)
