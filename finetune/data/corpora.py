@@ -89,7 +89,7 @@ def fairytaleqa(path: Path) -> Iterator[RawStory]:
         yield from _segments("fairytaleqa", even_paragraphs(_split(text, False)))
 
 
-def gutenberg_fiction(path: Path, books: int = 60, characters: int = 250_000) -> Iterator[RawStory]:
+def gutenberg_fiction(path: Path, books: int = 110, characters: int = 250_000) -> Iterator[RawStory]:
     """The simplest books first; front matter is skipped by waiting for three paragraphs of prose in a row."""
     for number, row in enumerate(_lines(path)):
         if number == books:

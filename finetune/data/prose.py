@@ -18,6 +18,7 @@ _CHARS = str.maketrans({
 _DASH = re.compile(r"\s*-{2,}\s*,?|\s+-\s+|\s+,")
 _ABBREVIATION = re.compile(r"\b(Mr|Mrs|Ms|Dr|St|Messrs)\.")
 _END = re.compile(r"""(?<=[.!?])\s+(?=["'A-Z<])|(?<=[.!?]["'])\s+(?=["'A-Z<])""")
+_SINGLE = re.compile(r"(?<![\w'])'(?=[A-Z])([^\"]*?[.,!?-])'(?!\w)")
 _SPEECH = re.compile(r'"[^"]*"')
 
 
@@ -25,6 +26,8 @@ def normalise(text: str) -> str:
     """One paragraph in plain ASCII: straight quotes, commas for dashes, single spaces; titles without their full stop."""
     text = text.translate(_CHARS).replace("_", "").replace("''", '"')
     text = _ABBREVIATION.sub(r"\1", text)
+    if '"' not in text:
+        text = _SINGLE.sub(r'"\1"', text)
     text = _DASH.sub(lambda m: "," if m.group(0).strip() in {",", ""} else ", ", text)
     text = re.sub(r",(?:\s*,)+", ",", " ".join(text.split()))
     return re.sub(r'(["\'.!?]),(?= |$)', lambda m: m.group(0) if m.group(1) in "\"'" else m.group(1), text).strip(" ,")

@@ -1,0 +1,75 @@
+"""The settings of a pretraining run, read from a YAML file and checked before anything starts.
+
+Invariant: a run folder keeps the settings it was started with, so ``--resume`` needs nothing but the folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from prompts.errors import InputError
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Architecture(_Settings):
+    """A Llama. ``hidden`` must be a multiple of ``heads``, ``heads`` of ``kv_heads``."""
+
+    hidden: int = 256
+    layers: int = 8
+    heads: int = 4
+    kv_heads: int = 2
+    ffn: int = 704
+    context: int = 512
+    rope_theta: float = 10_000.0
+
+
+class Source(_Settings):
+    """A data set folder (with ``train`` and ``held`` in it) and the share of its rows in the mix."""
+
+    folder: Path
+    share: float = Field(1.0, gt=0)
+
+
+class Pretrain(_Settings):
+    """One stage of pretraining. The schedule is warmup, stable, decay; a stage that another one continues has no decay."""
+
+    model: Architecture = Architecture()
+    tokenizer: Path = Path("runs/tokenizer")
+    data: list[Source] = Field(min_length=1)
+    init: Path | None = None  # a run folder to take weights and optimizer moments from
+    seed: int = 17
+    minutes: float | None = Field(None, gt=0)  # length by wall time; or
+    steps: int | None = Field(None, gt=0)  # by optimizer steps
+    batch_tokens: int = Field(4096, ge=64)  # padded tokens a forward pass
+    accumulate: int = Field(2, ge=1)  # forward passes an optimizer step
+    optimizer: Literal["adamw", "muon"] = "adamw"  # muon: for the weight matrices of the layers; adamw for the rest
+    learning_rate: float = Field(2e-3, gt=0)
+    warmup_steps: int = Field(100, ge=0)
+    decay: float = Field(0.25, ge=0, le=1)  # the last share of the run, in which the rate falls to zero
+    weight_decay: float = Field(0.1, ge=0)
+    clip: float = Field(1.0, gt=0)
+    prompt_weight: float = Field(0.2, ge=0, le=1)  # loss weight of prompt tokens; completion tokens have 1
+    threads: int = Field(2, ge=1)  # CPU threads, where there is no accelerator
+    compile: bool = False
+    checkpoint_minutes: float = Field(5, gt=0)
+    evaluate_minutes: float = Field(15, gt=0)
+    evaluate_rows: int = Field(150, ge=1)  # rows of every held-out set and task
+    log_every: int = Field(20, ge=1)
+
+
+def load_config(path: Path, **changes: Any) -> Pretrain:
+    """Read a recipe; ``changes`` that are not None win. Raises ``InputError`` that names the file and the fault."""
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Pretrain.model_validate({**settings, **{k: v for k, v in changes.items() if v is not None}})
+    except FileNotFoundError as error:
+        raise InputError(f"There is no settings file {path}.") from error
+    except (yaml.YAMLError, ValidationError, TypeError) as error:
+        raise InputError(f"The settings in {path} cannot be used: {error}") from error

@@ -1,0 +1,146 @@
+"""Build data sets: corpora to slotted stories (cached), stories of worlds and corpora to tokenised rows, train and held out.
+
+Invariant: a build depends on its settings, the corpora and the world files alone; held-out stories never give a training row.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from finetune.data.corpora import read
+from finetune.data.derive import derive
+from finetune.data.names import lowercase_words
+from finetune.data.rows import CountTokens, Shares, rows
+from finetune.data.shards import ShardWriter
+from finetune.worlds.model import load_worlds
+from finetune.worlds.teller import Member, Paragraph, Story, tell
+from prompts.errors import InputError
+
+CORPUS_SHARES = Shares(generator=1.0, summarizer=0.22, outline=0.3, premise=0.0, title=1.0)
+HELD_SEEDS = 1_000_000  # seeds from here on tell held-out stories
+
+
+def slot_corpora(names: list[str], out: Path) -> Counter[str]:
+    """Write the slotted stories of the corpora to ``out`` (JSON lines); returns how many of each source, kept and dropped."""
+    common = lowercase_words(p for raw in read(names) for p in raw.paragraphs)
+    counts: Counter[str] = Counter()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_suffix(".part")
+    with part.open("w") as file:
+        for number, raw in enumerate(read(names)):
+            story = derive(raw, common, number)
+            counts[f"{raw.source} {'kept' if story else 'dropped'}"] += 1
+            if story:
+                file.write(json.dumps(asdict(story)) + "\n")
+    part.rename(out)
+    return counts
+
+
+def slotted_stories(path: Path) -> Iterator[Story]:
+    if not path.is_file():
+        raise InputError(f"There are no slotted corpora at {path}; run `fabula data corpora` first.")
+    with path.open() as file:
+        for line in file:
+            data = json.loads(line)
+            data["members"] = {key: Member(**m) for key, m in data["members"].items()}
+            data["paragraphs"] = tuple(
+                Paragraph(**{**p, "stage": tuple(p["stage"]), "facts": tuple(p["facts"])}) for p in data["paragraphs"]
+            )
+            yield Story(**data)
+
+
+def token_counter(tokenizer: Tokenizer) -> CountTokens:
+    @lru_cache(200_000)
+    def count(text: str) -> int:
+        return len(tokenizer.encode(text).ids)
+
+    return count
+
+
+def world_stories(folder: Path | None, stories: int, held_out: bool, skip_faulty: bool = False) -> Iterator[Story]:
+    """``stories`` tellings of every world. A world that cannot be told raises, or is left out with ``skip_faulty``."""
+    for world in load_worlds(folder) if not skip_faulty else _usable_worlds(folder):
+        first = HELD_SEEDS if held_out else 0
+        told: set[str] = set()
+        for seed in range(first, first + stories):
+            try:
+                story = tell(world, seed)
+            except ValueError:
+                if skip_faulty:
+                    continue
+                raise
+            key = "\n".join(p.text for p in story.paragraphs)
+            if key not in told:
+                told.add(key)
+                yield story
+
+
+def _usable_worlds(folder: Path | None) -> list[Any]:
+    from finetune.worlds.model import WorldError, load_world
+
+    worlds = []
+    for path in sorted((folder or Path(__file__).parents[1] / "worlds" / "stories").glob("*.yaml")):
+        try:
+            worlds.append(load_world(path))
+        except WorldError as error:
+            print(f"left out: {str(error).splitlines()[0]}")
+    return worlds
+
+
+def _write(stories: Iterator[Story], out: Path, tokenizer: Tokenizer, shares: Shares, context: int, **about: Any) -> dict[str, Any]:
+    writer = ShardWriter(out, tokenizer, context)
+    count = token_counter(tokenizer)
+    for number, story in enumerate(stories):
+        added = list(rows(story, shares, random.Random(f"{story.world}/{number}"), count))
+        writer.add(added)
+        writer.counts[f"rows of {story.world}"] += len(added)
+    return writer.close(**about)
+
+
+def build_corpora(slotted: Path, out: Path, tokenizer: Tokenizer, context: int = 512) -> dict[str, Any]:
+    """Rows of the corpora into ``out/train`` and, from every fiftieth story, ``out/held``."""
+
+    def part(held: bool) -> Iterator[Story]:
+        for story in slotted_stories(slotted):
+            if (zlib.crc32(story.paragraphs[0].text.encode()) % 50 == 0) == held:
+                yield story
+
+    _write(part(True), out / "held", tokenizer, CORPUS_SHARES, context, source="corpora, held out")
+    return _write(part(False), out / "train", tokenizer, CORPUS_SHARES, context, source="corpora")
+
+
+def build_worlds(
+    out: Path, tokenizer: Tokenizer, stories: int = 250, held: int = 5, folder: Path | None = None, context: int = 512,
+    skip_faulty: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Rows of ``stories`` tellings a world into ``out/train``; ``held`` tellings with unseen seeds into ``out/held``."""
+    told = world_stories(folder, held, True, skip_faulty)
+    _write(told, out / "held", tokenizer, Shares(), context, source="worlds, held-out seeds")
+    told = world_stories(folder, stories, False, skip_faulty)
+    return _write(told, out / "train", tokenizer, Shares(), context, source="worlds", stories_a_world=stories)
+
+
+def tokenizer_texts(slotted: Path, characters: int = 12_000_000, stories_a_world: int = 40) -> Iterator[str]:
+    """Text that the tokenizer learns from: told worlds and their premises, and the simplest part of the corpora."""
+    from finetune.data.rows import premise_json
+
+    for story in world_stories(None, stories_a_world, False, skip_faulty=True):
+        yield from (text for p in story.paragraphs for text in (p.text, p.beat, p.summary))
+        yield from (story.title, story.logline, premise_json(story))
+    used = 0
+    for corpus_story in slotted_stories(slotted):
+        for paragraph in corpus_story.paragraphs:
+            used += len(paragraph.text)
+            yield paragraph.text
+        if used > characters:
+            return

@@ -1,0 +1,106 @@
+"""Pretrain the bundled model from scratch, or continue a stage: a recipe that reads from top to bottom.
+
+Launch: ``python -m finetune train pretrain --config finetune/configs/pretrain_small.yaml --run runs/stage1``
+Invariant: a run killed at any moment goes on with ``--resume`` from its last checkpoint, over the same batches.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from finetune.batches import Mixture
+from finetune.config import Pretrain
+from finetune.data.shards import Shards
+from finetune.loop import build_model, build_optimizers, device, evaluate, rate_factor, row_loss
+from finetune.runs import Checkpoint, Metrics, describe_run, draw_curve, load_checkpoint, save_checkpoint, save_model
+from finetune.tokenizer import load_tokenizer
+
+
+def pretrain(recipe: Pretrain, run: Path, resume: bool = False) -> dict[str, float]:
+    """Train as ``recipe`` says into the folder ``run``; returns the held-out perplexities at the end.
+
+    Raises ``InputError`` where the data, the tokenizer or the run to continue is not there.
+    """
+    # 1. Data: every source's rows, mixed by share; held-out sets for the perplexities.
+    tokenizer = load_tokenizer(recipe.tokenizer)
+    train = [(Shards(source.folder / "train"), source.share) for source in recipe.data]
+    held = {s.folder.name: Shards(s.folder / "held") for s in recipe.data if (s.folder / "held" / "index.json").is_file()}
+    mixture = Mixture(train, recipe.batch_tokens, recipe.seed)
+
+    # 2. Model and optimizers, fresh or from the stage that this one continues.
+    where = device()
+    if where.type == "cpu":
+        torch.set_num_threads(recipe.threads)
+    torch.set_float32_matmul_precision("high")
+    model = build_model(recipe.model, tokenizer.get_vocab_size(), recipe.seed).to(where)
+    model.train()
+    optimizers = build_optimizers(model, recipe)
+    at = Checkpoint()
+    if resume:
+        at = load_checkpoint(run, model, optimizers)
+    elif recipe.init is not None:
+        load_checkpoint(recipe.init, model, optimizers)
+    describe_run(run, recipe, model, train)
+    forward: Any = model
+    if recipe.compile:
+        model.model.compile(dynamic=True)
+
+    # 3. Train until the time or the steps are used up.
+    metrics = Metrics(run, at)
+    batches = mixture.batches(at.round, at.place)
+    started, saved, evaluated = time.monotonic() - at.seconds, time.monotonic(), time.monotonic()
+    while (progress := _progress(recipe, at.step, time.monotonic() - started)) < 1:
+        factor = rate_factor(at.step, progress, recipe)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.learning_rate * factor
+            optimizer.zero_grad(set_to_none=True)
+        drawn = [next(batches) for _ in range(recipe.accumulate)]
+        losses, weight = [], torch.zeros((), device=where)
+        for _, _, batch in drawn:
+            loss = row_loss(forward, batch, recipe.prompt_weight, where)
+            loss.total.backward()
+            losses.append(loss)
+            weight += loss.weight
+        _scale_gradients(model, weight)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+        for optimizer in optimizers:
+            optimizer.step()
+        at.step, at.seconds = at.step + 1, time.monotonic() - started
+        at.round, at.place = drawn[-1][0], drawn[-1][1]
+        at.tokens += sum(int((batch.kinds > 0).sum()) for _, _, batch in drawn)
+        metrics.add(losses, norm)
+        if at.step % recipe.log_every == 0:
+            metrics.log(at, recipe.learning_rate * factor, progress)
+        if time.monotonic() - saved > recipe.checkpoint_minutes * 60:
+            save_checkpoint(run, model, optimizers, at)
+            saved = time.monotonic()
+        if time.monotonic() - evaluated > recipe.evaluate_minutes * 60:
+            metrics.note(at, held_out=evaluate(forward, held, recipe, where))
+            evaluated = time.monotonic()
+
+    # 4. Keep the result: a checkpoint to continue from, a Hugging Face folder to pack, the curve, the perplexities.
+    save_checkpoint(run, model, optimizers, at)
+    save_model(run / "model", model, recipe.tokenizer)
+    scores = evaluate(forward, held, recipe, where)
+    metrics.note(at, held_out=scores)
+    draw_curve(run)
+    (run / "result.json").write_text(json.dumps({"step": at.step, "tokens": at.tokens, "perplexity": scores}, indent=1) + "\n")
+    return scores
+
+
+def _progress(recipe: Pretrain, step: int, seconds: float) -> float:
+    if recipe.steps is not None:
+        return step / recipe.steps
+    return seconds / (60 * recipe.minutes) if recipe.minutes else 0.0
+
+
+def _scale_gradients(model: torch.nn.Module, weight: torch.Tensor) -> None:
+    """Losses were summed over the passes of a step: divide their gradient by the sum of the loss weights."""
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    torch._foreach_div_(gradients, weight)
