@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from story_samples import FACT, FINDING, OUTLINE, OUTPUT, PREMISE, SUMMARY, call, new_story, write
 
 from planner import store
 from planner.state import Fact, Relation, Summary
 from planner.store import CallKey, Library, Output
 from prompts.errors import InputError, LibraryError, StoryMissing
-from story_samples import FACT, FINDING, OUTLINE, OUTPUT, PREMISE, SUMMARY, call, new_story, write
 
 
 def test_a_library_makes_its_folder_and_keeps_its_stories_when_it_is_opened_again(where: str | Path) -> None:
