@@ -83,8 +83,10 @@ def test_no_model_of_the_state_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [Interrupt(OUTLINE, id="i"), Send("step", FULL_STATE), Overwrite(1), Command(goto="step"), {1, 2}, frozenset("ab")]
-)  # fmt: skip
+    "value",
+    [Interrupt(OUTLINE, id="i"), Send("x", FULL_STATE), Overwrite(1), Command(goto="x"), {1, 2}, frozenset("a")],
+    ids=lambda value: type(value).__name__,
+)
 def test_what_langgraph_itself_keeps_comes_back(value: object) -> None:
     serializer = StateSerializer()
     assert serializer.loads_typed(serializer.dumps_typed(value)) == value
