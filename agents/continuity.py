@@ -7,7 +7,7 @@ rests on, verbatim. Invariant: what is said in speech, denied, wished or only po
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -40,14 +40,12 @@ def extract(text: str, entities: Sequence[Entity], paragraph: int) -> tuple[Fact
     """The facts that paragraph number ``paragraph`` (from 0) states about ``entities``, in the order of the text."""
     facts: list[tuple[int, Fact]] = []
     narration = without_speech(text)
-    patterns = _patterns(tuple(entities))
+    grammar = _grammar(tuple(entities))
     offset = 0
     for sentence in sentences(narration):
         at = narration.find(sentence, offset)
         offset = at + len(sentence)
-        for words, pattern in patterns:
-            if not all(any(word in sentence for word in names) for names in words):
-                continue
+        for pattern in grammar.for_sentence(sentence):
             for match in pattern.regex.finditer(sentence):
                 if _UNSURE.search(_clause(sentence, match.start(), match.end())):
                     continue
@@ -76,23 +74,41 @@ def _value(match: re.Match[str]) -> str:
 
 @dataclass(frozen=True)
 class _Pattern:
+    """``needs`` are the entities that a sentence must name before the pattern is tried on it."""
+
+    needs: frozenset[str]
     regex: re.Pattern[str]
     relation: Relation
     subject: str
     value: str | None = None
 
 
+class _Grammar:
+    """Every pattern for a story's entities, and the words that tell that an entity is named."""
+
+    def __init__(self, words: Iterable[tuple[str, str]], patterns: Iterable[_Pattern]) -> None:
+        self._words, self._patterns = tuple(words), tuple(patterns)
+        self._by_named: dict[frozenset[str], tuple[_Pattern, ...]] = {}
+
+    def for_sentence(self, sentence: str) -> tuple[_Pattern, ...]:
+        """The patterns that are worth trying: all that they need is named."""
+        named = frozenset(key for word, key in self._words if word in sentence)
+        if named not in self._by_named:
+            self._by_named[named] = tuple(pattern for pattern in self._patterns if pattern.needs <= named)
+        return self._by_named[named]
+
+
 @lru_cache(maxsize=256)
-def _patterns(entities: tuple[Entity, ...]) -> list[tuple[tuple[tuple[str, ...], ...], _Pattern]]:
-    """Every pattern for a story's entities, each with the names that must stand in a sentence before it is tried."""
+def _grammar(entities: tuple[Entity, ...]) -> _Grammar:
+    """The patterns for these entities."""
     people = [e for e in entities if e.kind in {EntityKind.CHARACTER, EntityKind.BEAST}]
     places = [e for e in entities if e.kind is EntityKind.PLACE]
     things = [e for e in entities if e.kind in {EntityKind.ITEM, EntityKind.NOTE, EntityKind.BEAST}]
-    made: list[tuple[tuple[tuple[str, ...], ...], _Pattern]] = []
+    made: list[_Pattern] = []
 
     def add(named: Sequence[Entity], regex: str, relation: Relation, subject: Entity, value: str | None = None) -> None:
-        words = tuple(tuple(re.sub(r"^(?:the|an?) ", "", name) for name in _names(entity)) for entity in named)
-        made.append((words, _Pattern(re.compile(regex), relation, subject.id, value)))
+        needs = frozenset(entity.id for entity in named)
+        made.append(_Pattern(needs, re.compile(regex), relation, subject.id, value))
 
     for person in people:
         bare = _any_name(person)
@@ -116,7 +132,7 @@ def _patterns(entities: tuple[Entity, ...]) -> list[tuple[tuple[tuple[str, ...],
                     to = _any_name(other)
                     gives = rf"{name} (?:\w+ly )?{_GIVES} (?:{held} to {to}|{to} {held})(?!\w)"
                     add([person, thing, other], gives, Relation.HAS, other, thing.id)
-    return made
+    return _Grammar(((re.sub(r"^(?:the|an?) ", "", name), e.id) for e in entities for name in _names(e)), made)
 
 
 def _names(entity: Entity) -> list[str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _ABBREVIATIONS = r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)"
 _SENTENCE_END = re.compile(_ABBREVIATIONS + r"(?<=[.!?])[\"'”’]?\s+(?=[\"'“‘]?[A-Z<])|(?<=[.!?][\"”])\s+(?=[\"“]?[A-Z<])")
+_WORD = re.compile(r"[a-z']+")
+_ENDING = re.compile(r"(?:'s|ing|ed|es|s|ly)$")
 _COMMON = frozenset(
     "a an and are as at be been but by for from had has have he her hers him his i in into is it its me my no not of on or "
     "our out over she so that the their them then there they this to up was we were what when where which who will with "
@@ -33,16 +36,19 @@ def whole_sentences(text: str) -> str:
     return text + '"' if text.count('"') % 2 else text
 
 
-def stems(text: str) -> set[str]:
+# The candidates of a paragraph are all compared with the same beat and the same text before them: those are kept.
+@lru_cache(maxsize=64)
+def stems(text: str) -> frozenset[str]:
     """Content words, crudely stemmed, for comparing what two texts speak of."""
-    words = re.findall(r"[a-z']+", text.lower())
-    return {re.sub(r"(?:'s|ing|ed|es|s|ly)$", "", word) for word in words if len(word) > 2 and word not in _COMMON}
+    words = {word for word in _WORD.findall(text.lower()) if len(word) > 2 and word not in _COMMON}
+    return frozenset(_ENDING.sub("", word) for word in words)
 
 
-def ngrams(text: str, n: int) -> list[tuple[str, ...]]:
+@lru_cache(maxsize=64)
+def ngrams(text: str, n: int) -> tuple[tuple[str, ...], ...]:
     """Word n-grams, lower case, in order."""
     words = re.findall(r"[\w']+", text.lower())
-    return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+    return tuple(zip(*(words[i:] for i in range(n)), strict=False))
 
 
 def repetition(text: str, before: str) -> float:
@@ -54,6 +60,7 @@ def repetition(text: str, before: str) -> float:
     seen: set[tuple[str, ...]] = set()
     repeated = 0
     for gram in grams:
-        repeated += gram in seen or gram in old
+        if gram in seen or gram in old:
+            repeated += 1
         seen.add(gram)
     return repeated / len(grams)

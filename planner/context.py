@@ -14,7 +14,7 @@ from agents.engines.base import Engine
 from agents.generator import GeneratorSettings
 from planner.events import Event
 from planner.journal import Recorded
-from planner.state import Model, Outline, Premise
+from planner.state import Fact, Finding, Model, Outline, Premise
 from planner.store import CallKey, Library
 from planner.world import WorldCache
 
@@ -42,6 +42,9 @@ class Context:
     branch: str = "main"
     listen: Callable[[Event], None] = lambda event: None
     worlds: WorldCache = field(default_factory=WorldCache)
+    examined: dict[str, tuple[tuple[Fact, ...], tuple[Finding, ...]]] = field(default_factory=dict)
+    """Facts and findings of the texts that were examined for the paragraph in work."""
+    _last: tuple[str, str] = ("", "")
     _plan: tuple[tuple[str, str], tuple[Premise, Outline]] | None = None
 
     def engine(self, role: Role, node: str, *, story: str, head: str | None, attempt: int = 0) -> Recorded:
@@ -54,3 +57,12 @@ class Context:
         if self._plan is None or self._plan[0] != (premise, outline):
             self._plan = ((premise, outline), (self.library.premise(premise), self.library.outline(outline)))
         return self._plan[1]
+
+    def text_of(self, paragraph: str) -> str:
+        """The text of a paragraph; the newest one is remembered."""
+        if self._last[0] != paragraph:
+            self.remember(paragraph, self.library.paragraph(paragraph).text)
+        return self._last[1]
+
+    def remember(self, paragraph: str, text: str) -> None:
+        self._last = (paragraph, text)

@@ -13,7 +13,7 @@ from agents.continuity import extract
 from planner import arc, events
 from planner.context import Context
 from planner.rules import Case, check_all
-from planner.state import ArcPosition, Draft, Finding, Outline, Premise, Severity, StoryState, Summary
+from planner.state import Draft, Fact, Finding, Outline, Premise, Severity, StoryState, Summary
 
 Run = Runtime[Context]
 T = TypeVar("T")
@@ -64,18 +64,19 @@ def generate(state: StoryState, runtime: Run) -> StoryState:
     premise, outline = _plan(state, run)
     position, attempt = state["arc"], state.get("attempt", 0)
     head = state.get("head")
-    last = run.library.paragraph(head).text if head else ""
+    last = run.text_of(head) if head else ""
     rejected = state.get("draft")
     task = generator.task_for(
         premise, outline, position, summary=state["summary"].text, last=last,
         facts=tuple(run.worlds.at(run.library, state["story"], head).sentences(premise.entities)),
         objections=tuple(f.message for f in rejected.findings) if rejected and attempt else (),
     )  # fmt: skip
+    run.examined.clear()
     run.listen(events.Writing(position, task.beat, attempt))
     engine = run.engine("generator", "generate", story=state["story"], head=head, attempt=attempt)
     written = generator.write(
         engine, task, run.settings.generator, seed_for(run, position.paragraph, attempt),
-        check=lambda text: _findings(run, state, premise, outline, text),
+        check=lambda text: _examine(run, state, text)[1],
         on_text=lambda piece: run.listen(events.TextPiece(piece)),
     )  # fmt: skip
     draft = Draft(
@@ -88,9 +89,7 @@ def generate(state: StoryState, runtime: Run) -> StoryState:
 def check(state: StoryState, runtime: Run) -> Command[Literal["generate", "commit"]]:
     run = runtime.context
     draft = _known(state.get("draft"))
-    premise, outline = _plan(state, run)
-    facts = extract(draft.text, premise.entities, state["arc"].paragraph)
-    findings = _findings(run, state, premise, outline, draft.text)
+    facts, findings = _examine(run, state, draft.text)
     draft = draft.model_copy(update={"facts": facts, "findings": findings})
     best = max(filter(None, (state.get("best"), draft)), key=lambda d: (-_errors(d), d.score))
     keep = not _errors(draft) or draft.attempt >= run.settings.revisions
@@ -110,6 +109,7 @@ def commit(state: StoryState, runtime: Run) -> StoryState:
         meta=draft.model_dump(mode="json", include={"score", "attempt", "chosen", "tokens", "model"}),
     )  # fmt: skip
     run.worlds.advance(run.library, state["story"], state.get("head"), row.id, draft.facts)
+    run.remember(row.id, draft.text)
     beat = outline.beats[position.beat]
     run.listen(events.Committed(draft.text, position, beat, draft.findings, draft.tokens, draft.seconds))
     return {"head": row.id, "attempt": 0}
@@ -124,7 +124,7 @@ def summarize(state: StoryState, runtime: Run) -> StoryState:
     summary = summarizer.update_summary(
         engine, premise, state["summary"], draft.text, state.get("on_stage", ()),
         seed_for(run, "summary", position.paragraph), run.settings.summary_tokens,
-        pinned=[fact.quote for fact in run.library.pinned(state["story"])],
+        pinned=[fact.quote for fact in run.worlds.pinned],
     )  # fmt: skip
     run.library.add_summary(head, summary)
     run.listen(events.Summarized(summary))
@@ -151,10 +151,15 @@ def _errors(draft: Draft) -> int:
     return sum(finding.severity is Severity.ERROR for finding in draft.findings)
 
 
-def _findings(run: Context, state: StoryState, premise: Premise, outline: Outline, text: str) -> tuple[Finding, ...]:
-    """What the rules say of a text at this point of the story."""
-    position: ArcPosition = state["arc"]
+def _examine(run: Context, state: StoryState, text: str) -> tuple[tuple[Fact, ...], tuple[Finding, ...]]:
+    """The facts that a text states at this point of the story, and what the rules say of it."""
+    if known := run.examined.get(text):
+        return known
+    premise, outline = _plan(state, run)
+    position = state["arc"]
     world = run.worlds.at(run.library, state["story"], state.get("head"))
     facts = extract(text, premise.entities, position.paragraph)
     beat = outline.beats[position.beat]
-    return check_all(Case(text=text, facts=facts, world=world, premise=premise, beat=beat, paragraph=position.paragraph))
+    case = Case(text=text, facts=facts, world=world, premise=premise, beat=beat, paragraph=position.paragraph)
+    run.examined[text] = (facts, check_all(case))
+    return run.examined[text]

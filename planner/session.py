@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from langchain_core.runnables import RunnableConfig
 
@@ -58,6 +58,8 @@ class Session:
     context: Context
     planner: Planner
     durability: Durability
+    _after: StoryState | None = None
+    """The state after this process's last paragraph, which saves reading the checkpoint again."""
 
     @property
     def _config(self) -> RunnableConfig:
@@ -66,8 +68,10 @@ class Session:
     @property
     def state(self) -> StoryState:
         """The typed state as of the last checkpoint; empty before the first."""
-        values: StoryState = self.planner.get_state(self._config).values  # type: ignore[assignment]
-        return values
+        if self._after is None:
+            values: StoryState = self.planner.get_state(self._config).values  # type: ignore[assignment]
+            return values
+        return self._after
 
     @property
     def done(self) -> bool:
@@ -78,11 +82,17 @@ class Session:
 
         A run that was killed inside a paragraph goes on at the node that it was in.
         """
-        snapshot = self.planner.get_state(self._config)
-        if snapshot.values.get("done"):
+        entry: StoryState | None = {"story": self.story.id}
+        if self._after is None:
+            snapshot = self.planner.get_state(self._config)
+            if snapshot.values.get("done"):
+                return False
+            entry = None if snapshot.next else entry
+        elif self._after.get("done"):
             return False
-        entry: StoryState | None = None if snapshot.next else {"story": self.story.id}
-        self.planner.invoke(entry, self._config, context=self.context, durability=self.durability)
+        self._after = None  # should this paragraph fail, the checkpoint is asked again
+        after = self.planner.invoke(entry, self._config, context=self.context, durability=self.durability)
+        self._after = cast("StoryState", after)
         return True
 
     def write(self, stop: Callable[[], bool] = lambda: False) -> None:

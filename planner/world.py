@@ -110,16 +110,21 @@ class WorldCache:
     def __init__(self) -> None:
         self._head: tuple[str, str | None] | None = None
         self._world = World()
+        self.pinned: tuple[Fact, ...] = ()
 
     def at(self, library: Library, story: str, head: str | None) -> World:
         """The world after paragraph ``head`` (None: before the first), with the facts that a person pinned."""
         if self._head != (story, head):
+            self.pinned = tuple(library.pinned(story))
             self._head = (story, head)
-            self._world = fold((*(library.facts(head) if head else ()), *library.pinned(story)))
+            self._world = fold((*(library.facts(head) if head else ()), *self.pinned))
         return self._world
 
     def advance(self, library: Library, story: str, parent: str | None, head: str, facts: Sequence[Fact]) -> None:
         """Move from ``parent`` to its new child ``head``; a person's pinned facts stand against what a paragraph says."""
         world = self.at(library, story, parent)
-        pinned = library.pinned(story)
-        self._head, self._world = (story, head), world.after((*facts, *pinned))
+        self._head, self._world = (story, head), world.after((*facts, *self.pinned)) if facts else world
+
+    def forget(self) -> None:
+        """Read everything anew the next time: a fact was pinned, or the head was moved by a person."""
+        self._head = None

@@ -50,19 +50,24 @@ def draw(
     scores = (scores - scores[best]) / np.float32(max(sampling.temperature, 1e-4))
     if 0 < sampling.top_k < scores.size:
         scores = np.where(_largest(scores, sampling.top_k), scores, np.float32(-np.inf))
-    weights = np.exp(scores)
-    if sampling.top_p < 1:
-        weights = _nucleus(weights, sampling.top_p)
+    weights = np.exp(scores)  # the largest is 1
+    places = _nucleus(weights, sampling.top_p) if sampling.top_p < 1 else None
+    if places is not None:
+        weights = weights[places]
     if sampling.min_p > 0:
-        weights = np.where(weights >= sampling.min_p, weights, np.float32(0))  # the largest weight is 1
-    return _pick(weights, uniform)
+        weights = np.where(weights >= sampling.min_p, weights, np.float32(0))
+    held = np.cumsum(weights, dtype=np.float64)
+    index = int(np.searchsorted(held, uniform * held[-1], side="right"))  # never a place of weight 0
+    if index == held.size:  # the product was rounded up to the whole
+        index = int(np.flatnonzero(weights)[-1])
+    return index if places is None else int(places[index])
 
 
 def _penalized(logits: Floats, drawn: Sequence[int], penalty: float) -> Floats:
     if penalty == 1 or not drawn:
         return logits
     scores = logits.copy()
-    seen = np.unique(np.asarray(drawn))
+    seen = np.asarray(drawn)
     old = scores[seen]
     scores[seen] = np.where(old > 0, old / np.float32(penalty), old * np.float32(penalty))
     return scores
@@ -77,21 +82,11 @@ def _largest(scores: Floats, count: int) -> NDArray[np.bool_]:
     return chosen
 
 
-def _nucleus(weights: Floats, top_p: float) -> Floats:
-    """The fewest of the largest weights that hold ``top_p`` of the whole, the others 0."""
+def _nucleus(weights: Floats, top_p: float) -> NDArray[np.intp]:
+    """The places of the fewest largest weights that hold ``top_p`` of the whole, largest first."""
     total = float(weights.sum(dtype=np.float64))
     # All that lies below this holds less than 1 - top_p together, so it is outside and need not be sorted.
     places = np.flatnonzero(weights > total * (1 - top_p) / weights.size * 0.5)
     order = places[np.argsort(-weights[places], kind="stable")]
     held = np.cumsum(weights[order], dtype=np.float64)
-    inside = order[: int(np.searchsorted(held, top_p * total)) + 1]
-    kept = np.zeros_like(weights)
-    kept[inside] = weights[inside]
-    return kept
-
-
-def _pick(weights: Floats, uniform: float) -> int:
-    places = np.flatnonzero(weights)
-    held = np.cumsum(weights[places], dtype=np.float64)
-    index = int(np.searchsorted(held, uniform * held[-1], side="right"))
-    return int(places[min(index, len(places) - 1)])
+    return order[: int(np.searchsorted(held, top_p * total)) + 1]
