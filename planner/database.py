@@ -128,9 +128,10 @@ class Database:
 
     def _version(self, connection: Connection) -> int | None:
         """The schema version, or None where there is no library yet."""
-        if not inspect(connection).has_table("meta"):
+        names = inspect(connection).get_table_names()  # one look: another process may be making them
+        if "meta" not in names:
             # A server's database may be shared; a file with other tables is somebody else's.
-            if self.file is not None and inspect(connection).get_table_names():
+            if self.file is not None and names:
                 raise LibraryError(f"{self.name} is not a story library: it holds other tables; give another path.")
             return None
         query = select(tables.meta.c.value).where(tables.meta.c.key == "schema_version")
@@ -203,5 +204,5 @@ def _postgres_engine(address: URL, busy_seconds: float) -> Engine:
         pool_size=8,
         max_overflow=56,
         pool_pre_ping=True,  # a server may have been restarted since the last paragraph
-        connect_args={"options": options, "connect_timeout": 10},
+        connect_args={"options": options, "connect_timeout": 10, "application_name": "fabula"},
     )

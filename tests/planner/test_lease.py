@@ -103,7 +103,7 @@ def test_only_a_story_can_be_leased(file_library: Library, name: str) -> None:
 def test_a_folder_that_takes_no_lock_file_is_a_clear_error(file_library: Library) -> None:
     assert file_library.file is not None
     file_library.file.with_name("library.db.locks").write_text("in the way")
-    with pytest.raises(LibraryError, match="cannot be used|cannot be opened"), lease(file_library, "abcdefgh"):
+    with pytest.raises(LibraryError, match=r"cannot be used|cannot be opened"), lease(file_library, "abcdefgh"):
         pass
 
 
@@ -112,5 +112,5 @@ def test_a_holder_whose_number_is_unreadable_is_still_a_holder(file_library: Lib
     story = new_story(file_library)
     with lease(file_library, story):
         (file_library.file.with_name("library.db.locks") / f"{story}.pid").write_text("?")
-        with pytest.raises(StoryBusy, match="by another process; wait"), lease(file_library, story):
+        with pytest.raises(StoryBusy, match=r"by another process; wait"), lease(file_library, story):
             pass

@@ -102,7 +102,7 @@ def test_a_path_that_cannot_be_a_library_is_a_clear_error(tmp_path: Path, place:
 def test_a_file_that_is_no_database_says_so_and_stays_as_it_is(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "story.txt"
     path.write_bytes(content)
-    with pytest.raises(LibraryError, match="is not a story library|is damaged"):
+    with pytest.raises(LibraryError, match=r"is not a story library|is damaged"):
         Library.open(path)
     assert path.read_bytes() == content
 

@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
 from story_samples import new_story
 
 from planner.store import Library
@@ -31,10 +30,29 @@ with Library.open(where) as library:
         print(head, flush=True)
 """
 
+OPEN = """
+import sys
+from planner.checkpoints import open_saver
+from planner.store import Library
+with Library.open(sys.argv[1]) as library, open_saver(library):
+    library.create_story(logline="A baker.", seed=0, options={})
+"""
+
 
 def writer(where: str | Path, story: str, count: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", WRITE, str(where), story, str(count)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(processes: list[subprocess.Popen[str]]) -> None:
+    """Wait for processes that must all succeed."""
+    try:
+        for process in processes:
+            _, errors = process.communicate(timeout=240)
+            assert process.returncode == 0, errors
+    finally:
+        for process in processes:
+            process.kill()
 
 
 def test_nothing_committed_is_lost_or_doubled_by_being_killed(where: str | Path, library: Library) -> None:
@@ -58,23 +76,12 @@ def test_nothing_committed_is_lost_or_doubled_by_being_killed(where: str | Path,
 def test_processes_write_their_stories_side_by_side(where: str | Path, library: Library) -> None:
     stories = [new_story(library) for _ in range(4)]
     processes = [writer(where, story, 60) for story in stories]
-    for process in processes:
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
+    finish(processes)
     assert [info.paragraphs for info in library.stories()] == [60] * 4
 
 
-@pytest.mark.parametrize("processes", [6])
-def test_processes_that_open_a_new_library_at_once_agree_on_one(where: str | Path, processes: int) -> None:
-    program = "import sys\nfrom planner.checkpoints import open_saver\nfrom planner.store import Library\n"
-    program += "with Library.open(sys.argv[1]) as library, open_saver(library):\n"
-    program += "    library.create_story(logline='A baker.', seed=0, options={})\n"
-    started = [
-        subprocess.Popen([sys.executable, "-c", program, str(where)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-        for _ in range(processes)
-    ]
-    for process in started:
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
+def test_processes_that_open_a_new_library_at_once_agree_on_one(where: str | Path) -> None:
+    command = [sys.executable, "-c", OPEN, str(where)]
+    finish([subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(3)])
     with Library.open(where) as library:
-        assert len(library.stories()) == processes
+        assert len(library.stories()) == 3
