@@ -1,11 +1,11 @@
 """How fast the embedded engine writes, beside transformers on the same weights, in one run.
 
-    python benchmarks/embedded.py [--model DIR] [--threads N]
+    python benchmarks/embedded.py [--model DIR] [--threads N] [--compute float|int8]
 
 Both sides get the same prompt and the same sampling and take turns, so that whatever else the machine does falls on
-both. ``embedded`` is the smaller of two ratios of tokens a second, for one story and for 16 candidates; transformers runs
-in float32 or bfloat16, on one thread or on all, whichever is faster at the time. ``start`` is the time from launching a
-fresh process to its first words. Exit code 1 when a goal is missed.
+both. ``embedded`` is the smaller of two ratios of tokens a second, for one story and for 16 candidates; transformers
+runs in float32 or bfloat16, on one thread or on all, whichever is faster at the time. ``start`` is the time from
+launching a fresh process to its first words. Exit code 1 when a goal is missed.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from agents.engines import packed
 from agents.engines.base import Prompt, Request, Sampling
 from agents.engines.decoder import default_threads
 from agents.engines.embedded import BUNDLED, EmbeddedEngine
+from agents.engines.graph import Compute
 
 RATIO_GOAL = 3.0
 START_GOAL = 3.0
@@ -44,9 +45,9 @@ engine.complete(request, lambda piece: print(piece, flush=True))
 """
 
 
-def ours(folder: Path, threads: int) -> tuple[Side, list[int]]:
+def ours(folder: Path, threads: int, compute: Compute | None) -> tuple[Side, list[int]]:
     """What writes ``n`` texts of so many tokens and says how many it wrote, and the prompt's tokens."""
-    engine = EmbeddedEngine(folder, threads)
+    engine = EmbeddedEngine(folder, threads, compute)
     config = packed.read(folder).config
     tokenizer = engine._tokenizer
     ends = tuple(tokenizer.id_to_token(i) for i in config.eos)  # banned, so that every text has its full length
@@ -127,11 +128,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="The embedded engine beside transformers.")
     parser.add_argument("--model", type=Path, default=BUNDLED)
     parser.add_argument("--threads", type=int, default=default_threads())
+    parser.add_argument("--compute", choices=["float", "int8"])
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         unpacked = packed.unpack(options.model, Path(folder))
-        run, ids = ours(options.model, options.threads)
+        run, ids = ours(options.model, options.threads, options.compute)
         others = {
             f"transformers ({dtype}, {threads} threads)": theirs(unpacked, threads, ids, dtype)
             for dtype in ("float32", "bfloat16")

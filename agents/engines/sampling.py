@@ -49,18 +49,16 @@ def draw(
         return best
     scores = (scores - scores[best]) / np.float32(max(sampling.temperature, 1e-4))
     if 0 < sampling.top_k < scores.size:
-        scores = np.where(_largest(scores, sampling.top_k), scores, np.float32(-np.inf))
+        limit = np.partition(scores, -sampling.top_k)[-sampling.top_k]
+        scores = np.where(_largest(scores, sampling.top_k, limit), scores, np.float32(-np.inf))
     weights = np.exp(scores)  # the largest is 1
-    places = _nucleus(weights, sampling.top_p) if sampling.top_p < 1 else None
-    if places is not None:
-        weights = weights[places]
+    if sampling.top_p < 1:
+        weights = np.where(_nucleus(weights, sampling.top_p), weights, np.float32(0))
     if sampling.min_p > 0:
         weights = np.where(weights >= sampling.min_p, weights, np.float32(0))
     held = np.cumsum(weights, dtype=np.float64)
     index = int(np.searchsorted(held, uniform * held[-1], side="right"))  # never a place of weight 0
-    if index == held.size:  # the product was rounded up to the whole
-        index = int(np.flatnonzero(weights)[-1])
-    return index if places is None else int(places[index])
+    return index if index < held.size else int(np.flatnonzero(weights)[-1])  # the product was rounded up to the whole
 
 
 def _penalized(logits: Floats, drawn: Sequence[int], penalty: float) -> Floats:
@@ -73,20 +71,19 @@ def _penalized(logits: Floats, drawn: Sequence[int], penalty: float) -> Floats:
     return scores
 
 
-def _largest(scores: Floats, count: int) -> NDArray[np.bool_]:
-    """Exactly ``count`` places with the largest scores; of equal ones, the first."""
-    limit = np.partition(scores, -count)[-count]
-    chosen: NDArray[np.bool_] = scores > limit
-    ties = np.flatnonzero(scores == limit)[: count - int(chosen.sum())]
+def _largest(values: Floats, count: int, limit: np.float32) -> NDArray[np.bool_]:
+    """Exactly ``count`` places with the largest values, of which ``limit`` is the last; of equal ones, the first."""
+    chosen: NDArray[np.bool_] = values > limit
+    ties = np.flatnonzero(values == limit)[: count - int(np.count_nonzero(chosen))]
     chosen[ties] = True
     return chosen
 
 
-def _nucleus(weights: Floats, top_p: float) -> NDArray[np.intp]:
-    """The places of the fewest largest weights that hold ``top_p`` of the whole, largest first."""
+def _nucleus(weights: Floats, top_p: float) -> NDArray[np.bool_]:
+    """The places of the fewest largest weights that hold ``top_p`` of the whole."""
     total = float(weights.sum(dtype=np.float64))
-    # All that lies below this holds less than 1 - top_p together, so it is outside and need not be sorted.
-    places = np.flatnonzero(weights > total * (1 - top_p) / weights.size * 0.5)
-    order = places[np.argsort(-weights[places], kind="stable")]
-    held = np.cumsum(weights[order], dtype=np.float64)
-    return order[: int(np.searchsorted(held, top_p * total)) + 1]
+    # What lies below this holds less than 1 - top_p together, so it is outside and need not be sorted.
+    ordered = np.sort(weights[weights > total * (1 - top_p) / weights.size * 0.5])[::-1]
+    held = np.cumsum(ordered, dtype=np.float64)
+    count = int(np.searchsorted(held, top_p * total)) + 1
+    return _largest(weights, count, ordered[count - 1])

@@ -25,6 +25,6 @@ def packed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", params=["float", "int8"])
 def engine(request: pytest.FixtureRequest, packed_folder: Path) -> Iterator[EmbeddedEngine]:
-    engine = EmbeddedEngine(packed_folder, threads=2, compute=request.param)
+    engine = EmbeddedEngine(packed_folder, threads=1, compute=request.param)
     yield engine
     engine.close()
