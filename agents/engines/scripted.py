@@ -6,9 +6,12 @@ requests get equal answers, and no answer depends on the length of the story.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import random
 import re
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,7 +30,11 @@ _WORDS: dict[str, tuple[str, ...]] = {
 
 
 class ScriptedEngine:
-    """``script`` (request, candidate number → text) overrides the built-in answers; ``calls`` counts what was asked."""
+    """``script`` (request, candidate number → text) overrides the built-in answers; ``calls`` counts what was asked.
+
+    The variable ``SCRIPTED_DELAY`` (seconds) makes every call take time, and ``SCRIPTED_LOG`` (a path) gets a line with a digest
+    of every request before it is answered: with them a test can kill a run in the midst of a call and count calls made twice.
+    """
 
     name = "scripted"
     style: Style = "plain"
@@ -41,6 +48,10 @@ class ScriptedEngine:
 
     def complete(self, request: Request, on_text: OnText | None = None) -> tuple[Completion, ...]:
         self.calls += 1
+        if log := os.environ.get("SCRIPTED_LOG"):
+            with open(log, "a", encoding="ascii") as file:  # noqa: PTH123 - opened on every call, so kept plain
+                file.write(digest(request.prompt.text, request.seed) + "\n")
+        time.sleep(float(os.environ.get("SCRIPTED_DELAY", "0")))
         length = self.count_tokens(request.prompt.joined())
         self.prompt_tokens += length
         texts = [
@@ -62,6 +73,11 @@ class ScriptedEngine:
 
     def close(self) -> None:
         return
+
+
+def digest(prompt: str, seed: int) -> str:
+    """What tells two calls apart."""
+    return hashlib.blake2b(f"{seed}/{prompt}".encode(), digest_size=8).hexdigest()
 
 
 def answer(request: Request, index: int) -> str:
