@@ -26,6 +26,8 @@ class Casting:
     places: list[str] = field(default_factory=list)
     things: list[tuple[EntityKind, str]] = field(default_factory=list)
     spans: list[tuple[int, int, str]] = field(default_factory=list)
+    said: dict[str, str] = field(default_factory=dict)
+    """How the premise itself puts the name of a place or a thing: "a door" where the story says "the door"."""
 
 
 def read_brief(brief: Brief) -> Casting:
@@ -37,7 +39,9 @@ def read_brief(brief: Brief) -> Casting:
     for mention in read_premise(brief.logline):
         if mention.kind == "character":
             _add_character(casting, mention, unclaimed)
-        elif mention.kind == "place":
+            continue
+        casting.said[mention.name] = brief.logline[mention.start : mention.end]
+        if mention.kind == "place":
             if mention.name not in casting.places and len(casting.places) < MAX_PLACES:
                 casting.places.append(mention.name)
             _mark(casting, mention, "place", casting.places)
@@ -104,18 +108,25 @@ def cast_entities(wishes: list[CharacterWish], logline: str, rng: random.Random,
     return tuple(entities)
 
 
-def place_entities(names: list[str], given: int) -> tuple[Entity, ...]:
+def place_entities(names: list[str], said: dict[str, str], given: int) -> tuple[Entity, ...]:
     return tuple(
-        Entity(id=f"p{n}", kind=EntityKind.PLACE, name=name, slot=f"<place{n}>", given=n <= given)
+        Entity(
+            id=f"p{n}", kind=EntityKind.PLACE, name=name, slot=f"<place{n}>", given=n <= given, aliases=_alias(name, said)
+        )
         for n, name in enumerate(names[:MAX_PLACES], 1)
     )
 
 
-def thing_entities(things: list[tuple[EntityKind, str]], given: int) -> tuple[Entity, ...]:
+def thing_entities(things: list[tuple[EntityKind, str]], said: dict[str, str], given: int) -> tuple[Entity, ...]:
     return tuple(
-        Entity(id=f"t{n}", kind=kind, name=name, slot=f"<{kind}{n}>", given=n <= given)
+        Entity(id=f"t{n}", kind=kind, name=name, slot=f"<{kind}{n}>", given=n <= given, aliases=_alias(name, said))
         for n, (kind, name) in enumerate(things[:MAX_THINGS], 1)
     )
+
+
+def _alias(name: str, said: dict[str, str]) -> tuple[str, ...]:
+    words = said.get(name, name)
+    return (words,) if words.lower() != name.lower() else ()
 
 
 def thing_kind(name: str) -> EntityKind:
@@ -134,4 +145,5 @@ def slotted_logline(logline: str, casting: Casting, cast: tuple[Entity, ...]) ->
             token = token.replace(f"<c{entity.id[1:]}>", entity.slot)
         text += logline[end:start] + (token.capitalize() if start == 0 and token[0] == "a" else token)
         end = stop
-    return text + logline[end:]
+    text += logline[end:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -80,7 +80,7 @@ def _beat_by_beat(
     engine: Engine, premise: Premise, steps: Sequence[Planned], seed: int, on_beat: OnBeat | None
 ) -> list[Beat]:
     naming = Naming(premise.entities)
-    logline = naming.slotted(premise.logline)
+    logline = naming.slotted(premise.logline).rstrip(".!? ") + "."
     cast = [{"slot": c.slot, "trait": c.traits[0] if c.traits else "plain"} for c in premise.cast]
     props = [e.slot for e in (*premise.setting, *premise.things)]
     missing = [e.slot for e in (*premise.cast, *premise.things, *premise.setting) if e.given or e is premise.cast[0]]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,14 +23,16 @@ from agents.casting import (
     thing_entities,
     thing_kind,
 )
-from agents.engines.base import Engine, Prompt, Request, Sampling
+from agents.engines.base import Completion, Engine, Prompt, Request, Sampling
 from agents.lexicon import detect_genre, known_genre, tones
 from agents.naming import Naming
 from planner.state import EntityKind, Premise, Pronouns
 from prompts.errors import BadOutput
 from prompts.load import render
 
-_SAMPLING = Sampling(temperature=0.7, top_p=0.95, max_tokens=220)
+_SAMPLING = Sampling(temperature=0.7, top_p=0.95, max_tokens=300)
+_PLAIN_SAMPLING = Sampling(temperature=0.7, max_tokens=800)
+_CANDIDATES = 4
 _TITLE = Sampling(temperature=0.8, top_p=0.95, max_tokens=24)
 _WORDS = r"[a-z][a-z' -]{1,38}[a-z]"
 
@@ -116,25 +119,40 @@ def propose(engine: Engine, brief: Brief, seed: int) -> Premise:
         logline=logline, plot=brief.plot, avoid=brief.avoid, characters=casting.cast, places=casting.places,
         things=[name for _, name in casting.things],
     )  # fmt: skip
+    plain = engine.style == "plain"
     request = Request(
-        prompt=Prompt(system=system, text=text), sampling=_SAMPLING, seed=seed,
-        json_schema=proposal_schema(casting, pronouns, engine.style == "plain"),
+        prompt=Prompt(system=system, text=text), sampling=_PLAIN_SAMPLING if plain else _SAMPLING, seed=seed,
+        n=1 if plain else _CANDIDATES, json_schema=proposal_schema(casting, pronouns, plain),
     )  # fmt: skip
-    raw = engine.complete(request)[0].text
-    try:
-        proposal = Proposal.model_validate(json.loads(raw))
-    except (ValidationError, json.JSONDecodeError) as error:
-        raise BadOutput("The model's premise is not the JSON that was asked for; try another seed or model.", raw) from error
+    proposal = _likeliest(engine.complete(request))
 
     cast = cast_entities(_merged(casting.cast, proposal.cast), brief.logline, random.Random(f"names/{seed}"), given[0])
     places = list(dict.fromkeys((*casting.places, *proposal.places)))
     things = casting.things or [(_kind(thing), thing.name) for thing in proposal.things]
     premise = Premise(
         logline=brief.logline, title=brief.title, genre=genre, genre_detected=not brief.genre, tone=tone, cast=cast,
-        setting=place_entities(places, given[1]), things=thing_entities(things, given[2]), plot=brief.plot,
+        setting=place_entities(places, casting.said, given[1]),
+        things=thing_entities(things, casting.said, given[2]), plot=brief.plot,
         point_of_view=brief.point_of_view, tense=brief.tense, avoid=brief.avoid,
     )  # fmt: skip
     return premise if premise.title else premise.model_copy(update={"title": entitle(engine, premise, logline, seed)})
+
+
+def _likeliest(completions: Sequence[Completion]) -> Proposal:
+    """The likeliest completion that validates, the earlier one of equals."""
+    valid: list[tuple[float, Proposal]] = []
+    problem: Exception | None = None
+    for completion in completions:
+        try:
+            proposal = Proposal.model_validate(json.loads(completion.text))
+        except (ValidationError, json.JSONDecodeError) as error:
+            problem = error
+        else:
+            valid.append(((completion.logprob or 0.0) / max(completion.tokens, 1), proposal))
+    if not valid:
+        raw = completions[0].text
+        raise BadOutput("The model's premise is not the JSON that was asked for; try another seed or model.", raw) from problem
+    return max(valid, key=lambda pair: pair[0])[1]
 
 
 def _kind(thing: ThingProposal) -> EntityKind:

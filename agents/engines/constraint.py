@@ -16,6 +16,10 @@ from prompts.control import CONTROL, END
 from prompts.errors import EngineError
 
 
+# The layout of json.dumps, which is what models are trained on; a small model that may add white space, does.
+_LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+
+
 class Grammar:
     """A compiled constraint; every candidate gets its own matcher from it."""
 
@@ -23,8 +27,7 @@ class Grammar:
         from llguidance import LLMatcher
 
         if json_schema is not None:
-            # One space between things at most: a small model that may write more, does.
-            source = LLMatcher.grammar_from_json_schema(json_schema, overrides={"whitespace_pattern": " ?"})
+            source = LLMatcher.grammar_from_json_schema(json_schema, overrides=_LAYOUT)
         else:
             source = LLMatcher.grammar_from_regex(regex or "")
         self._matcher = LLMatcher(tokens, source, log_level=0)
