@@ -52,7 +52,10 @@ class Database:
         self.url = address.set(drivername=address.get_backend_name()).render_as_string(hide_password=True)
         self.busy_seconds = busy_seconds
         self.write_lock: AbstractContextManager[Any] = nullcontext() if file is None else threading.Lock()
-        self._engine = _sqlite_engine(address, busy_seconds) if file else _postgres_engine(address, busy_seconds)
+        try:
+            self._engine = _sqlite_engine(address, busy_seconds) if file else _postgres_engine(address, busy_seconds)
+        except ImportError as error:
+            raise LibraryError("A library on a server needs: pip install 'fabula[postgres]'") from error
         self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
@@ -201,8 +204,9 @@ def _postgres_engine(address: URL, busy_seconds: float) -> Engine:
     options = f"{address.query.get('options', '')} -c lock_timeout={int(busy_seconds * 1000)}"
     return create_engine(
         address,
-        pool_size=8,
-        max_overflow=56,
+        pool_size=4,
+        max_overflow=12,  # a server has 100 connections by default, and each story in work holds one for its lease
+        pool_timeout=60,
         pool_pre_ping=True,  # a server may have been restarted since the last paragraph
         connect_args={"options": options, "connect_timeout": 10, "application_name": "fabula"},
     )

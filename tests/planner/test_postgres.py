@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,6 +21,12 @@ def test_a_server_that_does_not_answer_is_a_clear_error_without_the_password() -
         Library.open("postgresql://anna:hush-hush@127.0.0.1:1/fabula")
     assert "hush-hush" not in str(caught.value)
     assert "postgresql://anna:***@127.0.0.1:1/fabula" in str(caught.value)
+
+
+def test_without_its_extra_a_server_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(LibraryError, match=re.escape("pip install 'fabula[postgres]'")):
+        Library.open("postgresql://anna@127.0.0.1:1/fabula")
 
 
 @pytest.mark.servers
