@@ -128,5 +128,5 @@ def export(
     from agents.engines.packed import pack
 
     with _plain_errors():
-        pack(run / "model" if (run / "model").is_dir() else run, out)
+        pack(run / "model" if (run / "model").is_dir() else run, out, "slots")
         typer.echo(f"packed into {out}")

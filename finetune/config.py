@@ -1,10 +1,12 @@
 """The settings of a pretraining run, read from a YAML file and checked before anything starts.
 
-Invariant: a run folder keeps the settings it was started with, so ``--resume`` needs nothing but the folder.
+Invariant: a run folder keeps the settings it was started with (run.json), so ``--resume`` needs nothing but the folder.
 """
 
 from __future__ import annotations
 
+import difflib
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,7 +40,7 @@ class Source(_Settings):
 
 
 class Pretrain(_Settings):
-    """One stage of pretraining. The schedule is warmup, stable, decay; a stage that another one continues has no decay."""
+    """One stage of pretraining: warmup, stable, decay of the learning rate. A stage that is continued has no decay."""
 
     model: Architecture = Architecture()
     tokenizer: Path = Path("runs/tokenizer")
@@ -68,8 +70,39 @@ def load_config(path: Path, **changes: Any) -> Pretrain:
     """Read a recipe; ``changes`` that are not None win. Raises ``InputError`` that names the file and the fault."""
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Pretrain.model_validate({**settings, **{k: v for k, v in changes.items() if v is not None}})
-    except FileNotFoundError as error:
+    except OSError as error:
         raise InputError(f"There is no settings file {path}.") from error
-    except (yaml.YAMLError, ValidationError, TypeError) as error:
-        raise InputError(f"The settings in {path} cannot be used: {error}") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    return _checked(settings, path, changes)
+
+
+def kept_config(run: Path, **changes: Any) -> Pretrain:
+    """The settings that ``run`` was started with; ``changes`` that are not None win."""
+    path = run / "run.json"
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))["recipe"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"There is no run to go on with in {run}: {path.name} is missing or not readable.") from error
+    return _checked(settings, path, changes)
+
+
+def _checked(settings: Any, path: Path, changes: dict[str, Any]) -> Pretrain:
+    if not isinstance(settings, dict):
+        raise InputError(f"{path} holds no settings; it must have lines like `minutes: 30`.")
+    try:
+        return Pretrain.model_validate({**settings, **{k: v for k, v in changes.items() if v is not None}})
+    except ValidationError as error:
+        raise InputError(f"{path}: {'; '.join(_fault(dict(found)) for found in error.errors())}.") from error
+
+
+def _fault(found: dict[str, Any]) -> str:
+    """One fault in words; an unknown key comes with the known one that is nearest."""
+    where = ".".join(str(part) for part in found["loc"])
+    if found["type"] != "extra_forbidden":
+        return f"{where}: {found['msg'][:1].lower()}{found['msg'][1:]}"
+    models: dict[str, type[_Settings]] = {"model": Architecture, "data": Source}
+    owner = models.get(str(found["loc"][0]), Pretrain) if len(found["loc"]) > 1 else Pretrain
+    near = difflib.get_close_matches(str(found["loc"][-1]), owner.model_fields, 1)
+    hint = f"did you mean {near[0]}?" if near else f"the known ones are {', '.join(owner.model_fields)}"
+    return f"there is no setting {where} ({hint})"

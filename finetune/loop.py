@@ -48,7 +48,8 @@ def build_optimizers(model: LlamaForCausalLM, recipe: Pretrain) -> list[torch.op
     embedding = [w for name, w in model.named_parameters() if "embed" in name]
     vectors = [w for w in model.parameters() if w.ndim < 2]
     rate, decay = recipe.learning_rate, recipe.weight_decay
-    adamw: list[dict[str, Any]] = [{"params": embedding, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+    adamw: list[dict[str, Any]] = [{"params": embedding, "weight_decay": decay}]
+    adamw.append({"params": vectors, "weight_decay": 0.0})
     found: list[torch.optim.Optimizer] = []
     if recipe.optimizer == "muon":
         found.append(torch.optim.Muon(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"))
@@ -66,7 +67,8 @@ def rate_factor(step: int, progress: float, recipe: Pretrain) -> float:
 
 
 def autocast(where: torch.device) -> AbstractContextManager[Any]:
-    return torch.autocast(where.type, dtype=torch.bfloat16)
+    context: AbstractContextManager[Any] = torch.autocast(where.type, dtype=torch.bfloat16)
+    return context
 
 
 @dataclass
@@ -93,7 +95,29 @@ def row_loss(model: Any, batch: Batch, prompt_weight: float, where: torch.device
     return Loss((losses * weight[wanted]).sum(), weight.sum(), losses.detach()[chosen].sum(), chosen.sum())
 
 
-@torch.no_grad()
+def take_step(
+    model: Any, optimizers: list[torch.optim.Optimizer], batches: list[Batch], rate: float, recipe: Pretrain,
+    where: torch.device,
+) -> tuple[list[Loss], torch.Tensor]:  # fmt: skip
+    """One optimizer step over ``batches`` at the learning rate ``rate``; returns their losses and the gradient's norm."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad(set_to_none=True)
+    losses, weight = [], torch.zeros((), device=where)
+    for batch in batches:
+        loss = row_loss(model, batch, recipe.prompt_weight, where)
+        loss.total.backward()
+        losses.append(loss)
+        weight += loss.weight
+    # Losses are sums over the passes of a step: their gradient is divided by the sum of the loss weights.
+    torch._foreach_div_([p.grad for p in model.parameters() if p.grad is not None], weight)
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+    for optimizer in optimizers:
+        optimizer.step()
+    return losses, norm
+
+
 def evaluate(model: Any, sets: dict[str, Shards], recipe: Pretrain, where: torch.device) -> dict[str, float]:
     """Perplexity of the completion tokens, by held-out set and task: {"worlds generator": 3.2, ...}."""
     found = {}
@@ -101,7 +125,7 @@ def evaluate(model: Any, sets: dict[str, Shards], recipe: Pretrain, where: torch
         for number, task in enumerate(TASKS):
             total, count = 0.0, 0
             for batch in held_out(shards, number, recipe.evaluate_rows, recipe.batch_tokens):
-                with torch.compiler.set_stance("force_eager"):  # not worth another compilation
+                with torch.no_grad(), torch.compiler.set_stance("force_eager"):  # not worth another compilation
                     loss = row_loss(model, batch, 0.0, where)
                 total, count = total + loss.completion.item(), count + int(loss.completion_tokens.item())
             if count:

@@ -16,7 +16,7 @@ import torch
 from finetune.batches import Mixture
 from finetune.config import Pretrain
 from finetune.data.shards import Shards
-from finetune.loop import build_model, build_optimizers, device, evaluate, rate_factor, row_loss
+from finetune.loop import build_model, build_optimizers, device, evaluate, rate_factor, take_step
 from finetune.runs import Checkpoint, Metrics, describe_run, draw_curve, load_checkpoint, save_checkpoint, save_model
 from finetune.tokenizer import load_tokenizer
 
@@ -29,7 +29,8 @@ def pretrain(recipe: Pretrain, run: Path, resume: bool = False) -> dict[str, flo
     # 1. Data: every source's rows, mixed by share; held-out sets for the perplexities.
     tokenizer = load_tokenizer(recipe.tokenizer)
     train = [(Shards(source.folder / "train"), source.share) for source in recipe.data]
-    held = {s.folder.name: Shards(s.folder / "held") for s in recipe.data if (s.folder / "held" / "index.json").is_file()}
+    folders = [source.folder for source in recipe.data if (source.folder / "held" / "index.json").is_file()]
+    held = {folder.name: Shards(folder / "held") for folder in folders}
     mixture = Mixture(train, recipe.batch_tokens, recipe.seed)
 
     # 2. Model and optimizers, fresh or from the stage that this one continues.
@@ -55,28 +56,15 @@ def pretrain(recipe: Pretrain, run: Path, resume: bool = False) -> dict[str, flo
     batches = mixture.batches(at.round, at.place)
     started, saved, evaluated = time.monotonic() - at.seconds, time.monotonic(), time.monotonic()
     while (progress := _progress(recipe, at.step, time.monotonic() - started)) < 1:
-        factor = rate_factor(at.step, progress, recipe)
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * factor
-            optimizer.zero_grad(set_to_none=True)
+        rate = recipe.learning_rate * rate_factor(at.step, progress, recipe)
         drawn = [next(batches) for _ in range(recipe.accumulate)]
-        losses, weight = [], torch.zeros((), device=where)
-        for _, _, batch in drawn:
-            loss = row_loss(forward, batch, recipe.prompt_weight, where)
-            loss.total.backward()
-            losses.append(loss)
-            weight += loss.weight
-        _scale_gradients(model, weight)
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-        for optimizer in optimizers:
-            optimizer.step()
+        losses, norm = take_step(forward, optimizers, [batch for _, _, batch in drawn], rate, recipe, where)
         at.step, at.seconds = at.step + 1, time.monotonic() - started
         at.round, at.place = drawn[-1][0], drawn[-1][1]
         at.tokens += sum(int((batch.kinds > 0).sum()) for _, _, batch in drawn)
         metrics.add(losses, norm)
         if at.step % recipe.log_every == 0:
-            metrics.log(at, recipe.learning_rate * factor, progress)
+            metrics.log(at, rate, progress)
         if time.monotonic() - saved > recipe.checkpoint_minutes * 60:
             save_checkpoint(run, model, optimizers, at)
             saved = time.monotonic()
@@ -90,7 +78,8 @@ def pretrain(recipe: Pretrain, run: Path, resume: bool = False) -> dict[str, flo
     scores = evaluate(forward, held, recipe, where)
     metrics.note(at, held_out=scores)
     draw_curve(run)
-    (run / "result.json").write_text(json.dumps({"step": at.step, "tokens": at.tokens, "perplexity": scores}, indent=1) + "\n")
+    result = {"step": at.step, "tokens": at.tokens, "seconds": round(at.seconds, 1), "perplexity": scores}
+    (run / "result.json").write_text(json.dumps(result, indent=1) + "\n")
     return scores
 
 
@@ -98,9 +87,3 @@ def _progress(recipe: Pretrain, step: int, seconds: float) -> float:
     if recipe.steps is not None:
         return step / recipe.steps
     return seconds / (60 * recipe.minutes) if recipe.minutes else 0.0
-
-
-def _scale_gradients(model: torch.nn.Module, weight: torch.Tensor) -> None:
-    """Losses were summed over the passes of a step: divide their gradient by the sum of the loss weights."""
-    gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    torch._foreach_div_(gradients, weight)

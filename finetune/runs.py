@@ -33,13 +33,17 @@ class Checkpoint:
     place: int = 0
 
 
-def _checkpoints(run: Path) -> list[Path]:
+def checkpoints(run: Path) -> list[Path]:
+    """The whole checkpoints of a run, oldest first."""
     found = [p for p in run.glob("checkpoint-*") if p.name.removeprefix("checkpoint-").isdigit()]
     return sorted(found, key=lambda p: int(p.name.removeprefix("checkpoint-")))
 
 
-def save_checkpoint(run: Path, model: LlamaForCausalLM, optimizers: list[torch.optim.Optimizer], at: Checkpoint) -> None:
-    older = _checkpoints(run)
+def save_checkpoint(
+    run: Path, model: LlamaForCausalLM, optimizers: list[torch.optim.Optimizer], at: Checkpoint
+) -> None:
+    """Keep weights, optimizer moments and place in the data, so that training goes on as if it had never stopped."""
+    older = checkpoints(run)
     part, whole = run / "checkpoint.part", run / f"checkpoint-{at.step}"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -56,8 +60,8 @@ def save_checkpoint(run: Path, model: LlamaForCausalLM, optimizers: list[torch.o
 
 
 def load_checkpoint(run: Path, model: LlamaForCausalLM, optimizers: list[torch.optim.Optimizer]) -> Checkpoint:
-    """Put the newest checkpoint of ``run`` into ``model`` and ``optimizers``. Raises ``InputError`` where there is none."""
-    found = _checkpoints(run)
+    """Put the newest checkpoint of ``run`` into ``model`` and ``optimizers``; raises ``InputError`` without one."""
+    found = checkpoints(run)
     if not found:
         raise InputError(f"There is no checkpoint in {run} to go on from.")
     weights = load_file(found[-1] / "model.safetensors")
@@ -120,7 +124,8 @@ class Metrics:
         ]
 
     def log(self, at: Checkpoint, rate: float, progress: float) -> None:
-        total, weight, completion, tokens, norm = torch.tensor([[float(x) for x in row] for row in self._losses]).sum(0).tolist()
+        sums = torch.tensor([[float(x) for x in row] for row in self._losses]).sum(0)
+        total, weight, completion, tokens, norm = sums.tolist()
         row = {
             "step": at.step, "loss": round(completion / max(tokens, 1), 4), "weighted": round(total / weight, 4),
             "norm": round(norm / len(self._losses), 3), "rate": round(rate, 6), "tokens": at.tokens,

@@ -30,20 +30,25 @@ CORPUS_SHARES = Shares(generator=1.0, summarizer=0.22, outline=0.3, premise=0.0,
 HELD_SEEDS = 1_000_000  # seeds from here on tell held-out stories
 
 
-def slot_corpora(names: list[str], out: Path) -> Counter[str]:
-    """Write the slotted stories of the corpora to ``out`` (JSON lines); returns how many of each source, kept and dropped."""
-    common = lowercase_words(p for raw in read(names) for p in raw.paragraphs)
+def slot_corpora(names: list[str], out: Path, folder: Path | None = None) -> tuple[Counter[str], list[str]]:
+    """Write the slotted stories of the corpora to ``out`` (JSON lines).
+
+    Returns how many stories of each source were kept and dropped, and a line for every row that could not be read.
+    """
+    common = lowercase_words(p for raw in read(names, folder) for p in raw.paragraphs)
     counts: Counter[str] = Counter()
+    broken: list[str] = []
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_suffix(".part")
     with part.open("w") as file:
-        for number, raw in enumerate(read(names)):
+        for number, raw in enumerate(read(names, folder, broken)):
             story = derive(raw, common, number)
             counts[f"{raw.source} {'kept' if story else 'dropped'}"] += 1
             if story:
                 file.write(json.dumps(asdict(story)) + "\n")
     part.rename(out)
-    return counts
+    counts["rows that cannot be read"] = len(broken)
+    return counts, broken
 
 
 def slotted_stories(path: Path) -> Iterator[Story]:
@@ -130,14 +135,19 @@ def build_worlds(
     return _write(told, out / "train", tokenizer, Shares(), context, source="worlds", stories_a_world=stories)
 
 
-def tokenizer_texts(slotted: Path, characters: int = 12_000_000, stories_a_world: int = 40) -> Iterator[str]:
-    """Text that the tokenizer learns from: told worlds and their premises, and the simplest part of the corpora."""
+def tokenizer_texts(slotted: Path | None, characters: int = 12_000_000, stories_a_world: int = 40) -> Iterator[str]:
+    """Text that the tokenizer learns from: told worlds and their premises, and the simplest part of the corpora.
+
+    Without ``slotted`` the worlds alone are learnt from.
+    """
     from finetune.data.rows import premise_json
 
     for story in world_stories(None, stories_a_world, False, skip_faulty=True):
         yield from (text for p in story.paragraphs for text in (p.text, p.beat, p.summary))
         yield from (story.title, story.logline, premise_json(story))
     used = 0
+    if slotted is None:
+        return
     for corpus_story in slotted_stories(slotted):
         for paragraph in corpus_story.paragraphs:
             used += len(paragraph.text)

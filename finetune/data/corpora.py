@@ -1,7 +1,8 @@
 """Read the public corpora: ``SOURCES[name](path)`` yields raw stories, lists of normalised paragraphs.
 
-Nothing of them goes into the repository; they are read where they lie (``FABULA_CORPORA``, default ../shared/corpora).
-Invariant: reading is streaming and in file order, so a build is the same every time.
+Nothing of them goes into the repository; they are read where they lie (``--corpora``, or ``FABULA_CORPORA``, or by
+default ../shared/corpora). Invariant: reading is streaming and in file order, so a build is the same every time; a row
+that cannot be used is left out and named in the list that the caller gives.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import lzma
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,43 @@ def corpora_folder() -> Path:
     return Path(os.environ.get("FABULA_CORPORA", Path(__file__).parents[2].parent / "shared" / "corpora"))
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def need_corpora(names: Iterable[str], folder: Path | None = None) -> None:
+    """Raises ``InputError`` that says what is expected where the folder or a file in it is missing."""
+    folder = folder or corpora_folder()
+    for name in names:
+        if name not in SOURCES:
+            raise InputError(f"There is no reader for the corpus {name!r}; choose from {', '.join(SOURCES)}.")
+    missing = [f"{name}.jsonl.xz" for name in names if not (folder / f"{name}.jsonl.xz").is_file()]
+    if missing:
+        raise InputError(
+            f"The corpora folder {folder} lacks {', '.join(missing)} (xz-packed JSON lines; each row has the fields "
+            "text, source and licence): give the folder with --corpora DIR, or train on the story worlds alone with "
+            "--worlds-only."
+        )
+
+
+def _lines(path: Path, broken: list[str], needed: tuple[str, ...] = ("text",)) -> Iterator[dict[str, Any]]:
+    """The rows of a file that have the ``needed`` texts; what is wrong with any other goes into ``broken``."""
     try:
-        with lzma.open(path, "rt", encoding="utf-8") as file:
-            yield from map(json.loads, file)
+        with lzma.open(path, "rt", encoding="utf-8", errors="replace") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                try:
+                    row = json.loads(line)
+                except ValueError:
+                    broken.append(f"{path.name}, line {number}: not JSON")
+                    continue
+                fields = row if isinstance(row, dict) else {}
+                lacking = [key for key in needed if not isinstance(fields.get(key), str) or not fields[key].strip()]
+                if lacking:
+                    broken.append(f"{path.name}, line {number}: no {' and no '.join(lacking)}")
+                else:
+                    yield row
     except FileNotFoundError as error:
-        raise InputError(f"There is no corpus at {path}; set FABULA_CORPORA to the folder that has it.") from error
+        raise InputError(f"There is no corpus at {path}; give the folder that has it with --corpora DIR.") from error
+    except (lzma.LZMAError, EOFError) as error:
+        raise InputError(f"{path} is damaged ({error}); fetch it again.") from error
 
 
 def _split(text: str, blank_lines: bool) -> list[str]:
@@ -49,27 +81,27 @@ def _split(text: str, blank_lines: bool) -> list[str]:
     return [p for p in (normalise(part) for part in parts) if p]
 
 
-def tinystories(path: Path) -> Iterator[RawStory]:
-    for row in _lines(path):
+def tinystories(path: Path, broken: list[str]) -> Iterator[RawStory]:
+    for row in _lines(path, broken):
         paragraphs = tuple(even_paragraphs(_split(row["text"], False)))
         if len(paragraphs) >= 2 and row["text"][:1].isupper():
             yield RawStory("tinystories", "simple", paragraphs)
 
 
-def _picture_books(path: Path, source: str) -> Iterator[RawStory]:
-    for row in _lines(path):
+def _picture_books(path: Path, broken: list[str], source: str) -> Iterator[RawStory]:
+    for row in _lines(path, broken, ("text", "title")):
         paragraphs = tuple(even_paragraphs(_split(row["text"], False)))
         if len(paragraphs) >= 2:
             logline = normalise(row.get("summary") or "")
             yield RawStory(source, "folk", paragraphs[:16], normalise(row["title"]), logline)
 
 
-def african_storybook(path: Path) -> Iterator[RawStory]:
-    return _picture_books(path, "african_storybook")
+def african_storybook(path: Path, broken: list[str]) -> Iterator[RawStory]:
+    return _picture_books(path, broken, "african_storybook")
 
 
-def pratham_books(path: Path) -> Iterator[RawStory]:
-    return _picture_books(path, "pratham_books")
+def pratham_books(path: Path, broken: list[str]) -> Iterator[RawStory]:
+    return _picture_books(path, broken, "pratham_books")
 
 
 def _segments(source: str, paragraphs: Iterator[str]) -> Iterator[RawStory]:
@@ -83,15 +115,17 @@ def _segments(source: str, paragraphs: Iterator[str]) -> Iterator[RawStory]:
         yield RawStory(source, "classic", tuple(held))
 
 
-def fairytaleqa(path: Path) -> Iterator[RawStory]:
-    for row in _lines(path):
+def fairytaleqa(path: Path, broken: list[str]) -> Iterator[RawStory]:
+    for row in _lines(path, broken):
         text = re.sub(r"\n(?=[a-z])", " ", row["text"])
         yield from _segments("fairytaleqa", even_paragraphs(_split(text, False)))
 
 
-def gutenberg_fiction(path: Path, books: int = 110, characters: int = 250_000) -> Iterator[RawStory]:
+def gutenberg_fiction(
+    path: Path, broken: list[str], books: int = 110, characters: int = 250_000
+) -> Iterator[RawStory]:
     """The simplest books first; front matter is skipped by waiting for three paragraphs of prose in a row."""
-    for number, row in enumerate(_lines(path)):
+    for number, row in enumerate(_lines(path, broken)):
         if number == books:
             return
         prose, run = [], 0
@@ -105,7 +139,7 @@ def gutenberg_fiction(path: Path, books: int = 110, characters: int = 250_000) -
         yield from _segments("gutenberg_fiction", even_paragraphs(prose[2:]))
 
 
-SOURCES: dict[str, Callable[[Path], Iterator[RawStory]]] = {
+SOURCES: dict[str, Callable[[Path, list[str]], Iterator[RawStory]]] = {
     "tinystories": tinystories,
     "african_storybook": african_storybook,
     "pratham_books": pratham_books,
@@ -114,10 +148,12 @@ SOURCES: dict[str, Callable[[Path], Iterator[RawStory]]] = {
 }
 
 
-def read(names: list[str], folder: Path | None = None) -> Iterator[RawStory]:
-    """All stories of the named sources, in order. Raises ``InputError`` for an unknown source or a missing file."""
+def read(names: list[str], folder: Path | None = None, broken: list[str] | None = None) -> Iterator[RawStory]:
+    """All stories of the named sources, in order; ``broken`` collects "file, line: fault" of the rows left out.
+
+    Raises ``InputError`` for an unknown source or a missing file.
+    """
     folder = folder or corpora_folder()
+    need_corpora(names, folder)
     for name in names:
-        if name not in SOURCES:
-            raise InputError(f"There is no reader for the corpus {name!r}; choose from {', '.join(SOURCES)}.")
-        yield from SOURCES[name](folder / f"{name}.jsonl.xz")
+        yield from SOURCES[name](folder / f"{name}.jsonl.xz", [] if broken is None else broken)

@@ -1,8 +1,8 @@
 """The schema of a story world: a small simulation written down in YAML, checked when it is loaded.
 
 A world has a cast, places and things that are played by other names in every story, and a graph of events. An event can
-go several ways; each way says what it needs and changes (flags), which events may follow, what is true after it (facts),
-how an outline and a summary would put it, and how it may be told, sentence by sentence.
+go several ways; each way says what it needs and changes (flags), which events may follow, what is true after it
+(facts), how an outline and a summary would put it, and how it may be told, sentence by sentence.
 Invariant: a loaded world has no dangling reference, and every walk through it ends.
 """
 

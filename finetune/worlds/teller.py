@@ -15,6 +15,7 @@ from prompts.slots import PRONOUNS
 _PLURAL = {"was": "were", "wasn't": "weren't", "has": "have", "hasn't": "haven't", "is": "are", "isn't": "aren't",
            "doesn't": "don't", "does": "do"}  # fmt: skip
 _THEY_VERB = re.compile(r"\b([Tt]hey) (" + "|".join(sorted(_PLURAL, key=len, reverse=True)) + r")\b")
+_SMALL = frozenset({"a", "an", "the", "and", "or", "of", "in", "on", "at", "to", "by", "for", "with", "from"})
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,13 @@ class _Telling:
     details: dict[str, str]
     last_choice: dict[str, int] = field(default_factory=dict)
 
-    def fill(self, text: str) -> str:
-        """Markers become slot tokens, pronouns and details; capitals and verbs are mended."""
+    def fill(self, text: str, headline: bool = False) -> str:
+        """Markers become slot tokens, pronouns and details; capitals and verbs are mended, a headline's details too."""
 
         def one(match: re.Match[str]) -> str:
             key, form = match.group(1), match.group(2)
             if key in self.details:
-                return self.details[key]
+                return _capitalised(self.details[key]) if headline else self.details[key]
             slot = self.members[key].slot
             if not form:
                 return slot
@@ -84,12 +85,16 @@ class _Telling:
         """One telling: a sentence position a line, alternatives parted by `` / ``, ``? `` before an optional line."""
         sentences = []
         for line in filter(None, (raw.strip() for raw in text.splitlines())):
-            if line.startswith("? "):
-                if self.rng.random() < 0.45:
-                    continue
-                line = line[2:]
-            sentences.append(self.rng.choice([option.strip() for option in line.split(" / ")]))
+            if line.startswith("? ") and self.rng.random() < 0.45:
+                continue
+            options = line.removeprefix("? ").split(" / ")
+            sentences.append(self.rng.choice([option.strip() for option in options]))
         return self.fill(" ".join(sentences))
+
+
+def _capitalised(detail: str) -> str:
+    """A detail as a title spells it: "the first snow" is "the First Snow"."""
+    return " ".join(word if word in _SMALL else word[:1].upper() + word[1:] for word in detail.split(" "))
 
 
 def _cast(world: World, rng: random.Random) -> dict[str, Member]:
@@ -106,7 +111,8 @@ def _cast(world: World, rng: random.Random) -> dict[str, Member]:
     return members
 
 
-def _walk(world: World, rng: random.Random) -> list[tuple[Event, Way]]:
+def walk(world: World, rng: random.Random) -> list[tuple[Event, Way]]:
+    """One path through the events, from a start to a resolution; ``ValueError`` where the flags leave no way open."""
     flags: set[str] = set()
     path: list[tuple[Event, Way]] = []
     following = world.start
@@ -136,7 +142,7 @@ def tell(world: World, seed: int, more: float = 0.25) -> Story:
     members = _cast(world, rng)
     telling = _Telling(world, rng, members, {k: rng.choice(v) for k, v in world.details.items()})
     paragraphs: list[Paragraph] = []
-    for event, way in _walk(world, rng):
+    for event, way in walk(world, rng):
         stage = tuple(members[key].slot for key in event.stage)
         texts = [telling.lines(rng.choice(way.tell))]
         if way.more and rng.random() < more:
@@ -148,7 +154,8 @@ def tell(world: World, seed: int, more: float = 0.25) -> Story:
                 Paragraph(event.purpose, beat, part, len(texts), text, stage, facts if part == 1 else (),
                           summary if part == 1 else "")
             )  # fmt: skip
+    tone, title = rng.choice(world.tones), telling.fill(rng.choice(world.titles), headline=True)
     return Story(
-        world.name, world.genre, rng.choice(world.tones), world.pov, world.tense, telling.fill(rng.choice(world.titles)),
-        telling.fill(rng.choice(world.loglines)), members, tuple(paragraphs),
+        world.name, world.genre, tone, world.pov, world.tense, title, telling.fill(rng.choice(world.loglines)), members,
+        tuple(paragraphs),
     )  # fmt: skip
