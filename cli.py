@@ -9,7 +9,7 @@ os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 
 import typer
 
-from planner.commands import config, doctor, read, write
+from planner.commands import config, doctor, read, train, write
 
 app = typer.Typer(
     name="fabula",
@@ -24,6 +24,8 @@ app.command("list")(read.list_)
 app.command("show")(read.show)
 app.command("config")(config.config)
 app.command("doctor")(doctor.doctor)
+app.command("train", context_settings=train.PASS_ON)(train.train)
+app.command("data", context_settings=train.PASS_ON)(train.data)
 
 
 def main() -> None:

@@ -1,10 +1,12 @@
-"""The commands of training: ``python -m finetune data|train|export``, and the same under ``fabula``.
+"""The commands of training: ``python -m finetune model|data|train|measure|evaluate|export|card|verify``.
 
-Invariant: importing this module imports neither torch nor transformers; each command imports what it needs.
+``fabula data`` and ``fabula train`` are the same commands. Invariant: importing this module imports neither torch nor
+transformers; each command imports what it needs, and what is not installed is said in one sentence.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,23 +16,49 @@ import typer
 
 from prompts.errors import FabulaError
 
-app = typer.Typer(no_args_is_help=True, help="Build training data and train Fabula's models.")
-data_app = typer.Typer(no_args_is_help=True, help="Build data sets from corpora and story worlds.")
-train_app = typer.Typer(no_args_is_help=True, help="Train tokenizers and models.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Build training data, train Fabula's models, write their cards."
+)
+data_app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Build data sets from corpora and story worlds."
+)
+train_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train tokenizers and models.")
+measure_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Measure the training material.")
 app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
+app.add_typer(measure_app, name="measure")
 
 RUNS = Path("runs")
+SMALL = Path("agents/models/small")
 CORPORA = "tinystories,african_storybook,pratham_books,fairytaleqa,gutenberg_fiction"
+EXTRA = ("torch", "transformers", "matplotlib")
+CorporaOption = Annotated[
+    Path | None, typer.Option(help="Folder of the corpora (xz-packed JSON lines with text, source, licence).")
+]
 
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
+    """Failures that a person can mend end as one line and exit code 2."""
     try:
         yield
     except FabulaError as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from error
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in EXTRA:
+            raise
+        typer.echo("Error: Training needs the finetune extra: pip install 'fabula[finetune]'.", err=True)
+        raise typer.Exit(2) from error
+
+
+def need_extra() -> None:
+    """Raises ``ModuleNotFoundError`` now, not after an hour of building data."""
+    from importlib.util import find_spec
+
+    for name in EXTRA:
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def _report(index: dict[str, Any], samples: bool) -> None:
@@ -42,22 +70,52 @@ def _report(index: dict[str, Any], samples: bool) -> None:
             typer.echo("\n\n".join(texts))
 
 
+@app.command("model")
+def model(
+    *,
+    corpora: CorporaOption = None,
+    minutes1: Annotated[float | None, typer.Option(help="Length of stage 1 (default: 30).")] = None,
+    minutes2: Annotated[float | None, typer.Option(help="Length of stage 2, or of the only one (default: 70).")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the packed model and its card.")] = SMALL,
+    config: Annotated[
+        str, typer.Option(help="small (two stages on a CPU), gpu (one stage), or a YAML file.")
+    ] = "small",
+    worlds_only: Annotated[bool, typer.Option(help="Train in one stage on the story worlds alone.")] = False,
+    work: Annotated[Path, typer.Option(help="Folder for data, tokenizer and runs.")] = RUNS,
+) -> None:
+    """Rebuild the bundled model: data, tokenizer, training, export, evaluation, card. Goes on where it stopped."""
+    with _plain_errors():
+        need_extra()
+        from finetune.rebuild import Plan, rebuild
+
+        plan = Plan(
+            out=out, work=work, corpora=corpora, config=config, minutes1=minutes1, minutes2=minutes2,
+            worlds_only=worlds_only,
+        )  # fmt: skip
+        rebuild(plan, typer.echo)
+
+
 @data_app.command("corpora")
-def corpora(
+def corpora_command(
     sources: Annotated[str, typer.Option(help="Corpora to read, parted by commas.")] = CORPORA,
     out: Annotated[Path, typer.Option(help="Where the slotted stories go.")] = RUNS / "data" / "slotted.jsonl",
+    corpora: CorporaOption = None,
 ) -> None:
     """Read the corpora, turn names into slots and derive beats and summaries (about a minute)."""
     from finetune.data.build import slot_corpora
 
     with _plain_errors():
-        for name, count in sorted(slot_corpora(sources.split(","), out).items()):
+        counts, broken = slot_corpora(sources.split(","), out, corpora)
+        for name, count in sorted(counts.items()):
             typer.echo(f"{name:28} {count:>10,}")
+        for line in broken:
+            typer.echo(f"left out: {line}", err=True)
 
 
 @data_app.command("build")
 def build(
     part: Annotated[str, typer.Argument(help="corpora, worlds or all")] = "all",
+    *,
     slotted: Path = RUNS / "data" / "slotted.jsonl",
     tokenizer: Path = RUNS / "tokenizer",
     out: Path = RUNS / "data",
@@ -85,18 +143,20 @@ def tokenizer_command(
     slotted: Path = RUNS / "data" / "slotted.jsonl",
     out: Annotated[Path, typer.Option(help="Folder for tokenizer.json.")] = RUNS / "tokenizer",
     vocabulary: int = 4096,
+    worlds_only: Annotated[bool, typer.Option(help="Learn from the story worlds alone.")] = False,
 ) -> None:
     """Train the bundled model's tokenizer on the worlds and the corpora."""
     from finetune.data.build import tokenizer_texts
     from finetune.tokenizer import save_tokenizer, train_tokenizer
 
     with _plain_errors():
-        save_tokenizer(train_tokenizer(tokenizer_texts(slotted), vocabulary), out)
+        save_tokenizer(train_tokenizer(tokenizer_texts(None if worlds_only else slotted), vocabulary), out)
         typer.echo(f"{out / 'tokenizer.json'} has {vocabulary} tokens")
 
 
 @train_app.command("pretrain")
 def pretrain_command(
+    *,
     config: Annotated[Path, typer.Option(help="Recipe (YAML).")] = Path("finetune/configs/pretrain_small.yaml"),
     run: Annotated[Path, typer.Option(help="Folder for checkpoints, metrics and the model.")] = RUNS / "pretrain",
     minutes: Annotated[float | None, typer.Option(help="Train for this long instead.")] = None,
@@ -104,18 +164,55 @@ def pretrain_command(
     init: Annotated[Path | None, typer.Option(help="Run folder whose weights to start from.")] = None,
     learning_rate: Annotated[float | None, typer.Option("--lr", help="Peak learning rate instead.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="adamw or muon.")] = None,
-    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the run folder.")] = False,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint, with the run's own settings.")] = False,
 ) -> None:
     """Pretrain the bundled model, or continue a stage of it."""
-    from finetune.config import load_config
+    from finetune.config import kept_config, load_config
 
     with _plain_errors():
-        recipe = load_config(
-            config, minutes=minutes, steps=steps, init=init, learning_rate=learning_rate, optimizer=optimizer
-        )
+        changes = {
+            "minutes": minutes, "steps": steps, "init": init, "learning_rate": learning_rate, "optimizer": optimizer
+        }  # fmt: skip
+        recipe = kept_config(run, **changes) if resume else load_config(config, **changes)
         from finetune.pretrain import pretrain
 
         for name, value in pretrain(recipe, run, resume).items():
+            typer.echo(f"perplexity, {name:24} {value:8.2f}")
+
+
+@measure_app.command("worlds")
+def measure_command(
+    stories: Annotated[int, typer.Option(help="Stories told, shared out among the worlds.")] = 20_000,
+    out: Annotated[Path, typer.Option(help="Where the counts go (JSON).")] = RUNS / "worlds.json",
+    worlds: Annotated[Path | None, typer.Option(help="Folder of world files.")] = None,
+) -> None:
+    """Count the different paragraphs, sentences, word runs and openings that the story worlds tell."""
+    from finetune.measure import measure_worlds
+    from finetune.worlds.model import load_worlds
+
+    with _plain_errors():
+        known = load_worlds(worlds)
+        report = measure_worlds(known, range(max(1, stories // len(known)))).report()
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(report, indent=1) + "\n")
+        typer.echo(json.dumps(report, indent=1))
+
+
+@app.command("evaluate")
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="A packed model.")] = SMALL,
+    slotted: Annotated[Path, typer.Option(help="Slotted corpora; used if there.")] = RUNS / "data" / "slotted.jsonl",
+    out: Annotated[Path, typer.Option(help="Where the perplexities go (JSON).")] = RUNS / "packed.json",
+    rows: Annotated[int, typer.Option(help="Rows a task.")] = 40,
+) -> None:
+    """Held-out perplexity of a packed model, through the engine that runs it."""
+    from finetune.evaluate import evaluate_packed
+
+    with _plain_errors():
+        found = evaluate_packed(folder, slotted if slotted.is_file() else None, rows)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(found, indent=1) + "\n")
+        for name, value in found.items():
             typer.echo(f"perplexity, {name:24} {value:8.2f}")
 
 
@@ -130,3 +227,27 @@ def export(
     with _plain_errors():
         pack(run / "model" if (run / "model").is_dir() else run, out, "slots")
         typer.echo(f"packed into {out}")
+
+
+@app.command("card")
+def card(
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN... MODEL_FOLDER", help="Its runs in order, then it.")],
+    measures: Annotated[Path, typer.Option(help="Result of `measure worlds`; used if there.")] = RUNS / "worlds.json",
+    packed: Annotated[Path, typer.Option(help="Result of `evaluate`; used if there.")] = RUNS / "packed.json",
+) -> None:
+    """Write the model card and the loss curve from the records of the runs."""
+    from finetune.card import write_card
+
+    with _plain_errors():
+        if len(paths) < 2:
+            raise typer.BadParameter("give at least one run and the model folder")
+        typer.echo(write_card(paths[:-1], paths[-1], measures, packed))
+
+
+@app.command("verify")
+def verify(folder: Annotated[Path, typer.Argument(help="A packed model with its card.")] = SMALL) -> None:
+    """Compare the model's files with the hashes in fabula.json and on its card."""
+    from finetune.card import verify as compare
+
+    with _plain_errors():
+        typer.echo(f"as made: {', '.join(compare(folder))}")

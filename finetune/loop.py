@@ -6,6 +6,8 @@ Invariant: nothing here draws random numbers but the initial weights, so equal d
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +24,11 @@ from finetune.data.shards import COMPLETION, Shards
 
 def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def can_compile() -> bool:
+    """Whether torch can compile here: it needs a C++ compiler, and runs slower but just as well without one."""
+    return any(shutil.which(name) for name in (os.environ.get("CXX") or "g++", "clang++"))
 
 
 def build_model(architecture: Architecture, vocabulary: int, seed: int) -> LlamaForCausalLM:
@@ -96,10 +103,10 @@ def row_loss(model: Any, batch: Batch, prompt_weight: float, where: torch.device
 
 
 def take_step(
-    model: Any, optimizers: list[torch.optim.Optimizer], batches: list[Batch], rate: float, recipe: Pretrain,
+    model: Any, optimizers: list[torch.optim.Optimizer], batches: list[Batch], rate: float, *, recipe: Pretrain,
     where: torch.device,
 ) -> tuple[list[Loss], torch.Tensor]:  # fmt: skip
-    """One optimizer step over ``batches`` at the learning rate ``rate``; returns their losses and the gradient's norm."""
+    """One optimizer step over ``batches`` at learning rate ``rate``; returns the losses and the gradient's norm."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = rate

@@ -16,16 +16,20 @@ import torch
 from finetune.batches import Mixture
 from finetune.config import Pretrain
 from finetune.data.shards import Shards
-from finetune.loop import build_model, build_optimizers, device, evaluate, rate_factor, take_step
-from finetune.runs import Checkpoint, Metrics, describe_run, draw_curve, load_checkpoint, save_checkpoint, save_model
+from finetune.loop import build_model, build_optimizers, can_compile, device, evaluate, rate_factor, take_step
+from finetune.records import checkpoints, draw_curve, read_record
+from finetune.runs import Checkpoint, Metrics, describe_run, load_checkpoint, save_checkpoint, save_model
 from finetune.tokenizer import load_tokenizer
+from prompts.errors import InputError
 
 
 def pretrain(recipe: Pretrain, run: Path, resume: bool = False) -> dict[str, float]:
     """Train as ``recipe`` says into the folder ``run``; returns the held-out perplexities at the end.
 
-    Raises ``InputError`` where the data, the tokenizer or the run to continue is not there.
+    Raises ``InputError`` where the data, the tokenizer or the run to continue is not there, or would be overwritten.
     """
+    if not resume and checkpoints(run):
+        raise InputError(f"{run} holds a run already: go on with --resume, or name another folder.")
     # 1. Data: every source's rows, mixed by share; held-out sets for the perplexities.
     tokenizer = load_tokenizer(recipe.tokenizer)
     train = [(Shards(source.folder / "train"), source.share) for source in recipe.data]
@@ -48,7 +52,7 @@ def pretrain(recipe: Pretrain, run: Path, resume: bool = False) -> dict[str, flo
         load_checkpoint(recipe.init, model, optimizers)
     describe_run(run, recipe, model, train)
     forward: Any = model
-    if recipe.compile:
+    if recipe.compile and can_compile():
         model.model.compile(dynamic=True)
 
     # 3. Train until the time or the steps are used up.
@@ -58,7 +62,9 @@ def pretrain(recipe: Pretrain, run: Path, resume: bool = False) -> dict[str, flo
     while (progress := _progress(recipe, at.step, time.monotonic() - started)) < 1:
         rate = recipe.learning_rate * rate_factor(at.step, progress, recipe)
         drawn = [next(batches) for _ in range(recipe.accumulate)]
-        losses, norm = take_step(forward, optimizers, [batch for _, _, batch in drawn], rate, recipe, where)
+        losses, norm = take_step(
+            forward, optimizers, [batch for _, _, batch in drawn], rate, recipe=recipe, where=where
+        )
         at.step, at.seconds = at.step + 1, time.monotonic() - started
         at.round, at.place = drawn[-1][0], drawn[-1][1]
         at.tokens += sum(int((batch.kinds > 0).sum()) for _, _, batch in drawn)
@@ -77,9 +83,9 @@ def pretrain(recipe: Pretrain, run: Path, resume: bool = False) -> dict[str, flo
     save_model(run / "model", model, recipe.tokenizer)
     scores = evaluate(forward, held, recipe, where)
     metrics.note(at, held_out=scores)
-    draw_curve(run)
     result = {"step": at.step, "tokens": at.tokens, "seconds": round(at.seconds, 1), "perplexity": scores}
     (run / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+    draw_curve([read_record(run)], run / "loss.png")
     return scores
 
 

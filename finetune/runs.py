@@ -1,4 +1,4 @@
-"""What a training run leaves behind: its settings and versions, metrics, checkpoints, the model and a loss curve.
+"""What a training run writes down: its settings and versions, metrics, checkpoints and the model.
 
 Invariant: a checkpoint folder is renamed into place when it is whole; the one before it is removed only after that.
 """
@@ -19,6 +19,7 @@ from transformers import LlamaForCausalLM
 
 from finetune.config import Pretrain
 from finetune.data.shards import Shards
+from finetune.records import checkpoints
 from prompts.errors import InputError
 
 
@@ -31,12 +32,6 @@ class Checkpoint:
     seconds: float = 0.0
     round: int = 0
     place: int = 0
-
-
-def checkpoints(run: Path) -> list[Path]:
-    """The whole checkpoints of a run, oldest first."""
-    found = [p for p in run.glob("checkpoint-*") if p.name.removeprefix("checkpoint-").isdigit()]
-    return sorted(found, key=lambda p: int(p.name.removeprefix("checkpoint-")))
 
 
 def save_checkpoint(
@@ -98,9 +93,14 @@ def describe_run(run: Path, recipe: Pretrain, model: torch.nn.Module, data: list
             "python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__,
             "tokenizers": tokenizers.__version__,
         },
+        "hardware": _hardware(recipe),
         "data": [{"sha256": s.index["sha256"], "rows": len(s), "share": share} for s, share in data],
     }  # fmt: skip
     (run / "run.json").write_text(json.dumps(about, indent=1) + "\n")
+
+
+def _hardware(recipe: Pretrain) -> str:
+    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else f"{recipe.threads} CPU cores"
 
 
 class Metrics:
@@ -150,23 +150,3 @@ class Metrics:
     def _write(self, row: dict[str, Any]) -> None:
         with self._path.open("a") as file:
             file.write(json.dumps(row) + "\n")
-
-
-def draw_curve(run: Path) -> None:
-    """loss.png: the completion loss over training tokens."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    points = [(row["tokens"] / 1e6, row["loss"]) for row in rows if "loss" in row]
-    if not points:
-        return
-    figure, axes = pyplot.subplots(figsize=(7, 4))
-    axes.plot(*zip(*points, strict=True), linewidth=1)
-    axes.set(xlabel="training tokens, millions", ylabel="loss of completion tokens, nats", title=run.name)
-    axes.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(run / "loss.png", dpi=130)
-    pyplot.close(figure)

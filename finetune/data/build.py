@@ -64,6 +64,16 @@ def slotted_stories(path: Path) -> Iterator[Story]:
             yield Story(**data)
 
 
+def is_held(story: Story) -> bool:
+    """Whether a corpus story is kept out of training; its first paragraph alone decides, so no copy of it slips in."""
+    return zlib.crc32(story.paragraphs[0].text.encode()) % 50 == 0
+
+
+def held_corpus_stories(path: Path) -> Iterator[Story]:
+    """The corpus stories that no training row comes from."""
+    return (story for story in slotted_stories(path) if is_held(story))
+
+
 def token_counter(tokenizer: Tokenizer) -> CountTokens:
     @lru_cache(200_000)
     def count(text: str) -> int:
@@ -115,13 +125,9 @@ def _write(stories: Iterator[Story], out: Path, tokenizer: Tokenizer, shares: Sh
 def build_corpora(slotted: Path, out: Path, tokenizer: Tokenizer, context: int = 512) -> dict[str, Any]:
     """Rows of the corpora into ``out/train`` and, from every fiftieth story, ``out/held``."""
 
-    def part(held: bool) -> Iterator[Story]:
-        for story in slotted_stories(slotted):
-            if (zlib.crc32(story.paragraphs[0].text.encode()) % 50 == 0) == held:
-                yield story
-
-    _write(part(True), out / "held", tokenizer, CORPUS_SHARES, context, source="corpora, held out")
-    return _write(part(False), out / "train", tokenizer, CORPUS_SHARES, context, source="corpora")
+    _write(held_corpus_stories(slotted), out / "held", tokenizer, CORPUS_SHARES, context, source="corpora, held out")
+    trained = (story for story in slotted_stories(slotted) if not is_held(story))
+    return _write(trained, out / "train", tokenizer, CORPUS_SHARES, context, source="corpora")
 
 
 def build_worlds(
@@ -135,14 +141,16 @@ def build_worlds(
     return _write(told, out / "train", tokenizer, Shares(), context, source="worlds", stories_a_world=stories)
 
 
-def tokenizer_texts(slotted: Path | None, characters: int = 12_000_000, stories_a_world: int = 40) -> Iterator[str]:
+def tokenizer_texts(
+    slotted: Path | None, characters: int = 12_000_000, stories_a_world: int = 40, worlds: Path | None = None
+) -> Iterator[str]:
     """Text that the tokenizer learns from: told worlds and their premises, and the simplest part of the corpora.
 
     Without ``slotted`` the worlds alone are learnt from.
     """
     from finetune.data.rows import premise_json
 
-    for story in world_stories(None, stories_a_world, False, skip_faulty=True):
+    for story in world_stories(worlds, stories_a_world, False, skip_faulty=True):
         yield from (text for p in story.paragraphs for text in (p.text, p.beat, p.summary))
         yield from (story.title, story.logline, premise_json(story))
     used = 0

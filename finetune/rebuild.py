@@ -1,0 +1,145 @@
+"""Make the bundled model from nothing, in one command: ``python -m finetune model [--corpora DIR]``.
+
+Data, tokenizer, one or two training stages, export, evaluation, model card. Invariant: a step that is done is skipped
+and a stage that was killed goes on from its last checkpoint, so the same command is given again until it ends.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.engines.packed import pack
+from finetune.card import write_card
+from finetune.config import Pretrain, load_config
+from finetune.data.build import build_corpora, build_worlds, slot_corpora, tokenizer_texts
+from finetune.data.corpora import corpora_folder, need_corpora
+from finetune.evaluate import evaluate_packed
+from finetune.measure import measure_worlds
+from finetune.records import checkpoints, finished
+from finetune.tokenizer import load_tokenizer, save_tokenizer, train_tokenizer
+from finetune.worlds.model import load_worlds
+from prompts.errors import InputError
+
+CONFIGS = Path(__file__).parent / "configs"
+CORPORA = ("tinystories", "african_storybook", "pratham_books", "fairytaleqa", "gutenberg_fiction")
+STAGES = {
+    "small": ("pretrain_small.yaml", "pretrain_small_stage2.yaml"),
+    "gpu": ("pretrain_small_gpu.yaml",),
+    "worlds": ("pretrain_small_worlds.yaml",),
+}
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to make and from what. ``config`` is small, gpu or a YAML file; ``work`` keeps all that lies between."""
+
+    out: Path
+    work: Path = Path("runs")
+    corpora: Path | None = None
+    config: str = "small"
+    minutes1: float | None = None
+    minutes2: float | None = None
+    worlds_only: bool = False
+    worlds: Path | None = None
+    stories: int = 250
+    measured: int = 20_000
+    vocabulary: int = 4096
+
+    @property
+    def slotted(self) -> Path | None:
+        return None if self.worlds_only else self.work / "data" / "slotted.jsonl"
+
+
+def recipes(plan: Plan) -> list[tuple[Path, Pretrain]]:
+    """(run folder, settings) of every stage; folders in the settings are moved under ``plan.work``."""
+    if plan.config in STAGES:
+        names = STAGES["worlds"] if plan.worlds_only and plan.config == "small" else STAGES[plan.config]
+        paths = [CONFIGS / name for name in names]
+    else:
+        paths = [Path(plan.config)]
+    wished = [plan.minutes1, plan.minutes2] if len(paths) == 2 else [plan.minutes2]
+    found: list[tuple[Path, Pretrain]] = []
+    for number, (path, minutes) in enumerate(zip(paths, wished, strict=True), 1):
+        recipe = load_config(path, minutes=minutes)
+        sources = [s.model_copy(update={"folder": plan.work / "data" / s.folder.name}) for s in recipe.data]
+        sources = [s for s in sources if s.folder.name == "worlds" or not plan.worlds_only]
+        if not sources:
+            raise InputError(f"{path} uses no story worlds, so --worlds-only leaves it nothing to learn from.")
+        moved = {"tokenizer": plan.work / "tokenizer", "data": sources, "init": found[-1][0] if found else None}
+        stage = plan.work / (f"stage{number}" if plan.config == "small" and len(paths) == 2 else path.stem)
+        found.append((stage, recipe.model_copy(update=moved)))
+    return found
+
+
+def _data(plan: Plan, say: Say) -> None:
+    data, tokenizer = plan.work / "data", plan.work / "tokenizer"
+    if plan.slotted is not None:
+        if plan.slotted.is_file():
+            say(f"corpora in slots: done ({plan.slotted})")
+        else:
+            folder = plan.corpora or corpora_folder()
+            need_corpora(CORPORA, folder)
+            say(f"corpora in slots: reading {folder}")
+            _, broken = slot_corpora(list(CORPORA), plan.slotted, folder)
+            for line in broken:
+                say(f"  left out: {line}")
+    if (tokenizer / "tokenizer.json").is_file():
+        say(f"tokenizer: done ({tokenizer})")
+    else:
+        say("tokenizer: learning")
+        save_tokenizer(train_tokenizer(tokenizer_texts(plan.slotted, worlds=plan.worlds), plan.vocabulary), tokenizer)
+    known = load_tokenizer(tokenizer)
+    if plan.slotted is not None and not (data / "corpora" / "train" / "index.json").is_file():
+        say("rows of the corpora: building")
+        build_corpora(plan.slotted, data / "corpora", known)
+    if (data / "worlds" / "train" / "index.json").is_file():
+        say(f"rows of the worlds: done (remove {data / 'worlds'} after a world was changed)")
+    else:
+        say("rows of the worlds: building")
+        build_worlds(data / "worlds", known, plan.stories, folder=plan.worlds)
+
+
+def _train(plan: Plan, say: Say) -> list[Path]:
+    stages = recipes(plan)
+    for run, recipe in stages:
+        if finished(run):
+            say(f"training: {run} is done")
+            continue
+        from finetune.pretrain import pretrain
+
+        resume = bool(checkpoints(run))
+        length = f"{recipe.steps} steps" if recipe.steps else f"{recipe.minutes:g} minutes"
+        say(f"training: {run}, {length}{', from its last checkpoint' if resume else ''}")
+        pretrain(recipe, run, resume)
+    return [run for run, _ in stages]
+
+
+def rebuild(plan: Plan, say: Say = print) -> Path:
+    """Do what is left to do of ``plan``; returns the model card's path.
+
+    Raises ``InputError`` where the corpora are not there or a setting is wrong, before any work is done.
+    """
+    stages = recipes(plan)
+    if plan.slotted is not None and not plan.slotted.is_file():
+        need_corpora(CORPORA, plan.corpora or corpora_folder())
+    _data(plan, say)
+    runs = _train(plan, say)
+    model = stages[-1][0] / "model"
+    say(f"export: {plan.out}")
+    pack(model, plan.out, "slots")
+    say("evaluation of the packed model")
+    packed = plan.work / "packed.json"
+    packed.write_text(json.dumps(evaluate_packed(plan.out, plan.slotted, worlds=plan.worlds), indent=1) + "\n")
+    measures = plan.work / "worlds.json"
+    if not measures.is_file():
+        say(f"variety of the worlds, over {plan.measured:,} stories")
+        worlds = load_worlds(plan.worlds)
+        variety = measure_worlds(worlds, range(max(1, plan.measured // len(worlds))))
+        measures.write_text(json.dumps(variety.report(), indent=1) + "\n")
+    card = write_card(runs, plan.out, measures, packed)
+    say(f"done: {card}")
+    return card

@@ -1,0 +1,37 @@
+"""``fabula train`` and ``fabula data``: hand their arguments on to the training code.
+
+Invariant: nothing of finetune, and so neither torch nor transformers, is imported before one of these commands runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+import typer
+
+from planner.commands import common
+from prompts.errors import InputError
+
+# Everything after the command's name, --help included, is the training code's to read.
+PASS_ON: Final = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@common.handled
+def train(context: typer.Context) -> None:
+    """Train models on your own stories: fabula train METHOD ... (fabula train --help lists the methods)."""
+    _hand_on("train_app", "fabula train", context)
+
+
+@common.handled
+def data(context: typer.Context) -> None:
+    """Build training data from corpora and story worlds: fabula data ... (fabula data --help lists what)."""
+    _hand_on("data_app", "fabula data", context)
+
+
+def _hand_on(group: str, name: str, context: typer.Context) -> None:
+    try:
+        commands: typer.Typer = getattr(importlib.import_module("finetune.cli"), group)
+    except ModuleNotFoundError as error:
+        raise InputError("Training needs the finetune extra: pip install 'fabula[finetune]'.") from error
+    commands(args=context.args, prog_name=name)
