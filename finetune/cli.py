@@ -16,14 +16,11 @@ import typer
 
 from prompts.errors import FabulaError
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Build training data, train Fabula's models, write their cards."
-)
-data_app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Build data sets from corpora and story worlds."
-)
-train_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train tokenizers and models.")
-measure_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Measure the training material.")
+_OPTIONS: dict[str, Any] = {"no_args_is_help": True, "add_completion": False}
+app = typer.Typer(**_OPTIONS, help="Build training data, train Fabula's models, write their cards.")
+data_app = typer.Typer(**_OPTIONS, help="Build data sets from corpora and story worlds.")
+train_app = typer.Typer(**_OPTIONS, help="Train tokenizers and models.")
+measure_app = typer.Typer(**_OPTIONS, help="Measure the training material.")
 app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
 app.add_typer(measure_app, name="measure")

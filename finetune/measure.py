@@ -77,6 +77,7 @@ def measure_worlds(worlds: list[World], seeds: Iterable[int]) -> Variety:
     return Variety(
         worlds=len(worlds), written_sentences=sum(len(written_sentences(world)) for world in worlds), stories=told,
         different_stories=len(stories), paragraphs=paragraphs, different_paragraphs=len(texts),
-        sentences=sentence_count, different_sentences=len(different), word_runs=run_count, different_word_runs=len(runs),
-        different_openings=len(openings), different_opening_sentences=len(first_sentences),
+        sentences=sentence_count, different_sentences=len(different), word_runs=run_count,
+        different_word_runs=len(runs), different_openings=len(openings),
+        different_opening_sentences=len(first_sentences),
     )  # fmt: skip

@@ -15,7 +15,7 @@ import torch
 
 from finetune.batches import Mixture
 from finetune.config import Pretrain
-from finetune.data.shards import Shards
+from finetune.data.shards import Shards, has_rows
 from finetune.loop import build_model, build_optimizers, can_compile, device, evaluate, rate_factor, take_step
 from finetune.records import checkpoints, draw_curve, read_record
 from finetune.runs import Checkpoint, Metrics, describe_run, load_checkpoint, save_checkpoint, save_model
@@ -33,8 +33,7 @@ def pretrain(recipe: Pretrain, run: Path, resume: bool = False) -> dict[str, flo
     # 1. Data: every source's rows, mixed by share; held-out sets for the perplexities.
     tokenizer = load_tokenizer(recipe.tokenizer)
     train = [(Shards(source.folder / "train"), source.share) for source in recipe.data]
-    folders = [source.folder for source in recipe.data if (source.folder / "held" / "index.json").is_file()]
-    held = {folder.name: Shards(folder / "held") for folder in folders}
+    held = {s.folder.name: Shards(s.folder / "held") for s in recipe.data if has_rows(s.folder / "held")}
     mixture = Mixture(train, recipe.batch_tokens, recipe.seed)
 
     # 2. Model and optimizers, fresh or from the stage that this one continues.

@@ -31,7 +31,12 @@ class Record:
     @property
     def hardware(self) -> str:
         """The kind of machine, such as "2 CPU cores"."""
-        return str(self.about.get("hardware") or f"{self.recipe['threads']} CPU cores")
+        return str(self.about.get("hardware") or cores(self.recipe["threads"]))
+
+
+def cores(threads: int) -> str:
+    """A machine without an accelerator, in words."""
+    return f"{threads} CPU core{'s' if threads != 1 else ''}"
 
 
 def checkpoints(run: Path) -> list[Path]:

@@ -19,7 +19,7 @@ from transformers import LlamaForCausalLM
 
 from finetune.config import Pretrain
 from finetune.data.shards import Shards
-from finetune.records import checkpoints
+from finetune.records import checkpoints, cores
 from prompts.errors import InputError
 
 
@@ -100,7 +100,7 @@ def describe_run(run: Path, recipe: Pretrain, model: torch.nn.Module, data: list
 
 
 def _hardware(recipe: Pretrain) -> str:
-    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else f"{recipe.threads} CPU cores"
+    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else cores(recipe.threads)
 
 
 class Metrics:

@@ -99,6 +99,12 @@ class ShardWriter:
         return index
 
 
+def has_rows(folder: Path) -> bool:
+    """Whether ``folder`` is a finished data set with anything in it; a small corpus may hold out nothing."""
+    path = folder / "index.json"
+    return path.is_file() and json.loads(path.read_text())["shards"] > 0
+
+
 class Shards:
     """Read rows back, memory-mapped. ``lengths`` and ``tasks`` have one entry a row."""
 
