@@ -56,7 +56,13 @@ def make_brief(**wishes: object) -> Brief:
         raise InputError(_ADVICE.get(field, f"--{field.replace('_', '-')}: {first['msg']}.")) from error
 
 
-_PRONOUN_WORDS = {"she": Pronouns.SHE, "her": Pronouns.SHE, "he": Pronouns.HE, "him": Pronouns.HE, "they": Pronouns.THEY}
+_PRONOUN_WORDS = {
+    "she": Pronouns.SHE,
+    "her": Pronouns.SHE,
+    "he": Pronouns.HE,
+    "him": Pronouns.HE,
+    "they": Pronouns.THEY,
+}
 
 
 class CharacterWish(Model):

@@ -111,7 +111,12 @@ def cast_entities(wishes: list[CharacterWish], logline: str, rng: random.Random,
 def place_entities(names: list[str], said: dict[str, str], given: int) -> tuple[Entity, ...]:
     return tuple(
         Entity(
-            id=f"p{n}", kind=EntityKind.PLACE, name=name, slot=f"<place{n}>", given=n <= given, aliases=_alias(name, said)
+            id=f"p{n}",
+            kind=EntityKind.PLACE,
+            name=name,
+            slot=f"<place{n}>",
+            given=n <= given,
+            aliases=_alias(name, said),
         )
         for n, name in enumerate(names[:MAX_PLACES], 1)
     )

@@ -13,11 +13,14 @@ from pydantic import Field
 from agents.choose import Score, Weights, judge
 from agents.engines.base import Completion, Engine, OnText, Prompt, Request, Sampling
 from agents.lexicon import known_genre
-from agents.naming import Naming
+from agents.memory import shorten
+from agents.naming import Naming, cast_lines
 from agents.text import whole_sentences
 from planner.state import ArcPosition, Beat, Entity, EntityKind, Finding, Line, Model, Outline, PointOfView, Premise
 from prompts.load import render
 
+# The small model's context is 512 tokens: these budgets and the paragraph that it writes fit in, whatever a person typed.
+_SUMMARY, _LAST, _BEAT = 96, 120, 44
 Check = Callable[[str], Sequence[Finding]]
 
 
@@ -25,7 +28,7 @@ class GeneratorSettings(Model):
     """``n`` candidates are drawn for every paragraph; with a small model that is what makes the difference."""
 
     n: int = Field(8, ge=1, le=64)
-    sampling: Sampling = Sampling(temperature=0.75, top_p=0.95, min_p=0.03, repetition_penalty=1.05, max_tokens=150)
+    sampling: Sampling = Sampling(temperature=0.75, top_p=0.95, min_p=0.03, repetition_penalty=1.05, max_tokens=168)
     weights: Weights = Weights()
 
 
@@ -72,9 +75,11 @@ def prompt_for(engine: Engine, task: Task, naming: Naming) -> Prompt:
     if engine.style == "slots":
         system, text = render(
             "generator/paragraph", "slots", genre=known_genre(premise.genre), tone=premise.tone,
-            pov=premise.point_of_view, tense=premise.tense, summary=naming.slotted(task.summary),
-            last=naming.slotted(task.last), beat=naming.slotted(beat.happens), stage=[e.slot for e in task.on_stage],
-            cast=[{"slot": c.slot, "trait": c.traits[0] if c.traits else "plain"} for c in premise.cast], **shared,
+            pov=premise.point_of_view, tense=premise.tense, cast=cast_lines(premise),
+            summary=shorten(naming.slotted(task.summary), engine.count_tokens, _SUMMARY, keep_end=True),
+            last=shorten(naming.slotted(task.last), engine.count_tokens, _LAST, keep_end=True),
+            beat=shorten(naming.slotted(beat.happens), engine.count_tokens, _BEAT),
+            stage=[e.slot for e in task.on_stage], **shared,
         )  # fmt: skip
     else:
         system, text = render(
@@ -101,9 +106,7 @@ def write(
     return choose(completions, task, settings.weights, check, naming)
 
 
-def choose(
-    completions: Sequence[Completion], task: Task, weights: Weights, check: Check, naming: Naming
-) -> Written:
+def choose(completions: Sequence[Completion], task: Task, weights: Weights, check: Check, naming: Naming) -> Written:
     """Score every candidate and keep the best; a cut one loses its unfinished sentence before it is judged."""
     wanted = _wanted(task, naming)
     before = f"{task.summary} {task.last}"

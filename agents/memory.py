@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from agents.text import sentences
+
 SUMMARY_TOKENS: Final = 96
+LOGLINE_TOKENS: Final = 80
 
 
 def append_summary(
@@ -25,3 +28,19 @@ def append_summary(
     while len(kept) > 2 and sum(sizes) > budget:
         del kept[1], sizes[1]
     return tuple(kept)
+
+
+def shorten(text: str, count_tokens: Callable[[str], int], budget: int, *, keep_end: bool = False) -> str:
+    """Whole sentences of ``text`` within ``budget`` tokens: the first ones, or with ``keep_end`` the last ones.
+
+    A single sentence that is too long by itself is cut between words.
+    """
+    if count_tokens(text) <= budget:
+        return text
+    parts = sentences(text)
+    while len(parts) > 1 and count_tokens(" ".join(parts)) > budget:
+        parts.pop(0 if keep_end else -1)
+    words = " ".join(parts).split()
+    while len(words) > 1 and count_tokens(" ".join(words)) > budget:
+        words.pop(0 if keep_end else -1)
+    return " ".join(words)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from planner.state import Entity, EntityKind
+from planner.state import Entity, EntityKind, Premise
 from prompts.control import clean
 from prompts.slots import slot_tokens
 
@@ -19,12 +19,15 @@ _ARTICLE = re.compile(r"\b([Aa]n?) (<role\d>)")
 _BEGINS = re.compile(r"(?:^|[.!?]\"?\s+|[,:]\s+(?=\"))\"?$")
 # Words that begin with a vowel letter but a consonant sound, and the other way round.
 _SOUNDS_CONSONANT = re.compile(r"(?:one|uni(?!n)|use|eu|ubi)", re.IGNORECASE)
+_TRAIT_WORDS = 4
 _SMALL = frozenset("a an and at by for from in of on or over the to under with".split())
 
 
 def article(word: str) -> str:
     """``a`` or ``an``, by the sound that ``word`` begins with."""
-    vowel = word[:1].lower() in "aeiou" and not _SOUNDS_CONSONANT.match(word) or word.lower().startswith(("hour", "heir"))
+    vowel = (
+        word[:1].lower() in "aeiou" and not _SOUNDS_CONSONANT.match(word) or word.lower().startswith(("hour", "heir"))
+    )
     return "an" if vowel else "a"
 
 
@@ -58,7 +61,9 @@ class Naming:
             if alias and entity.slot
         }
         names |= {
-            e.role.lower(): self.role_slot(e) for e in self.entities if e.role and e.slot and e.role.lower() not in names
+            e.role.lower(): self.role_slot(e)
+            for e in self.entities
+            if e.role and e.slot and e.role.lower() not in names
         }
         self._names = names
         longest_first = sorted(names, key=len, reverse=True)
@@ -107,5 +112,15 @@ class Naming:
     def banned(self, on_stage: Iterable[Entity]) -> tuple[str, ...]:
         """Every slot token that may not be drawn when only ``on_stage`` are there: all others, in vocabulary order."""
         stage = tuple(on_stage)
-        allowed = {e.slot for e in stage} | {self.role_slot(e) for e in stage if e.kind is EntityKind.CHARACTER and e.role}
+        allowed = {e.slot for e in stage} | {
+            self.role_slot(e) for e in stage if e.kind is EntityKind.CHARACTER and e.role
+        }
         return tuple(token for token in slot_tokens() if token not in allowed)
+
+
+def cast_lines(premise: Premise) -> list[dict[str, str]]:
+    """The cast as the small model's prompts put it: slot and one trait of a few words."""
+    return [
+        {"slot": c.slot, "trait": " ".join(clean(c.traits[0]).split()[:_TRAIT_WORDS]) if c.traits else "plain"}
+        for c in premise.cast
+    ]

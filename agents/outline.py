@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.engines.base import Engine, Prompt, Request, Sampling
 from agents.lexicon import known_genre
-from agents.naming import Naming
+from agents.memory import LOGLINE_TOKENS, shorten
+from agents.naming import Naming, cast_lines
 from agents.text import stems, whole_sentences
 from planner.state import Beat, Entity, EntityKind, Outline, Premise, Purpose
 from prompts.errors import BadOutput
@@ -80,8 +81,8 @@ def _beat_by_beat(
     engine: Engine, premise: Premise, steps: Sequence[Planned], seed: int, on_beat: OnBeat | None
 ) -> list[Beat]:
     naming = Naming(premise.entities)
-    logline = naming.slotted(premise.logline).rstrip(".!? ") + "."
-    cast = [{"slot": c.slot, "trait": c.traits[0] if c.traits else "plain"} for c in premise.cast]
+    logline = shorten(naming.slotted(premise.logline).rstrip(".!? ") + ".", engine.count_tokens, LOGLINE_TOKENS)
+    cast = cast_lines(premise)
     props = [e.slot for e in (*premise.setting, *premise.things)]
     missing = [e.slot for e in (*premise.cast, *premise.things, *premise.setting) if e.given or e is premise.cast[0]]
     done: list[str] = []
@@ -161,7 +162,9 @@ def _in_one_go(
     try:
         written = [BeatProposal.model_validate(item) for item in json.loads(raw)["beats"]]
     except (ValidationError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise BadOutput("The model's outline is not the JSON that was asked for; try another seed or model.", raw) from error
+        raise BadOutput(
+            "The model's outline is not the JSON that was asked for; try another seed or model.", raw
+        ) from error
     if len(written) < len(steps):
         raise BadOutput(f"The model wrote {len(written)} beats where the arc has {len(steps)}; try another model.", raw)
     by_name = {e.name.lower(): e for e in premise.entities}

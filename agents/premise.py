@@ -25,6 +25,7 @@ from agents.casting import (
 )
 from agents.engines.base import Completion, Engine, Prompt, Request, Sampling
 from agents.lexicon import detect_genre, known_genre, tones
+from agents.memory import LOGLINE_TOKENS, shorten
 from agents.naming import Naming
 from planner.state import EntityKind, Premise, Pronouns
 from prompts.errors import BadOutput
@@ -112,7 +113,9 @@ def propose(engine: Engine, brief: Brief, seed: int) -> Premise:
     casting.cast = [w.model_copy(update={"pronouns": p}) for w, p in zip(casting.cast, pronouns, strict=True)]
     given = (len(casting.cast), len(casting.places), len(casting.things))
     known = cast_entities(casting.cast, brief.logline, random.Random(f"names/{seed}"), given[0])
-    logline = slotted_logline(brief.logline, casting, known) if engine.style == "slots" else brief.logline
+    logline = brief.logline
+    if engine.style == "slots":
+        logline = shorten(slotted_logline(logline, casting, known), engine.count_tokens, LOGLINE_TOKENS)
 
     system, text = render(
         "premise/propose", engine.style, genre=known_genre(genre) if engine.style == "slots" else genre, tone=tone,
@@ -151,7 +154,9 @@ def _likeliest(completions: Sequence[Completion]) -> Proposal:
             valid.append(((completion.logprob or 0.0) / max(completion.tokens, 1), proposal))
     if not valid:
         raw = completions[0].text
-        raise BadOutput("The model's premise is not the JSON that was asked for; try another seed or model.", raw) from problem
+        raise BadOutput(
+            "The model's premise is not the JSON that was asked for; try another seed or model.", raw
+        ) from problem
     return max(valid, key=lambda pair: pair[0])[1]
 
 
@@ -187,5 +192,7 @@ def entitle(engine: Engine, premise: Premise, logline: str, seed: int) -> str:
     for candidate in engine.complete(request):
         title = naming.fill_title(candidate.text.splitlines()[0] if candidate.text.strip() else "")
         if 3 <= len(title) <= 70 and candidate.finish == "stop":
-            titles.append((candidate.logprob / max(candidate.tokens, 1) if candidate.logprob is not None else 0.0, title))
+            titles.append(
+                (candidate.logprob / max(candidate.tokens, 1) if candidate.logprob is not None else 0.0, title)
+            )
     return max(titles)[1] if titles else naming.fill_title(f"The {premise.cast[0].role or premise.cast[0].name}")

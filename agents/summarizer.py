@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agents.engines.base import Engine, Prompt, Request, Sampling
-from agents.memory import SUMMARY_TOKENS, append_summary
+from agents.memory import SUMMARY_TOKENS, append_summary, shorten
 from agents.naming import Naming
 from agents.text import sentences, whole_sentences
 from planner.state import Entity, Premise, Summary
@@ -19,6 +19,8 @@ from prompts.load import render
 _NOTE = Sampling(temperature=0.3, max_tokens=48)
 _CANDIDATES = 3
 _PLAIN_BUDGET = 400
+# What a person wrote or edited may be longer than the small model's context.
+_PARAGRAPH = 300
 
 
 def update_summary(
@@ -43,7 +45,9 @@ def update_summary(
         title=premise.title, logline=premise.logline,
     )  # fmt: skip
     sampling = Sampling(temperature=0.2, max_tokens=budget)
-    written = whole_sentences(engine.complete(Request(prompt=Prompt(system=system, text=text), sampling=sampling, seed=seed))[0].text)
+    written = whole_sentences(
+        engine.complete(Request(prompt=Prompt(system=system, text=text), sampling=sampling, seed=seed))[0].text
+    )
     kept: tuple[str, ...] = ()
     for sentence in sentences(" ".join(written.split())):
         kept = append_summary(kept, sentence, engine.count_tokens, budget)
@@ -51,14 +55,23 @@ def update_summary(
 
 
 def _append_note(
-    engine: Engine, premise: Premise, summary: Summary, paragraph: str, on_stage: Sequence[Entity], seed: int, budget: int
+    engine: Engine,
+    premise: Premise,
+    summary: Summary,
+    paragraph: str,
+    on_stage: Sequence[Entity],
+    seed: int,
+    budget: int,
 ) -> Summary:
     naming = Naming(premise.entities)
     before = tuple(naming.slotted(sentence) for sentence in summary.sentences)
-    _, text = render("summarizer/update", "slots", summary=" ".join(before), paragraph=naming.slotted(paragraph))
-    request = Request(
-        prompt=Prompt(text=text), sampling=_NOTE, n=_CANDIDATES, seed=seed, ban=naming.banned(on_stage)
+    _, text = render(
+        "summarizer/update",
+        "slots",
+        summary=" ".join(before),
+        paragraph=shorten(naming.slotted(paragraph), engine.count_tokens, _PARAGRAPH),
     )
+    request = Request(prompt=Prompt(text=text), sampling=_NOTE, n=_CANDIDATES, seed=seed, ban=naming.banned(on_stage))
     # The likeliest whole sentence; an empty one says that the paragraph adds nothing to remember.
     finished = [c for c in engine.complete(request) if c.finish == "stop"]
     best = max(finished, key=lambda c: (c.logprob or 0.0) / max(c.tokens, 1), default=None)

@@ -6,7 +6,9 @@ import re
 from functools import lru_cache
 
 _ABBREVIATIONS = r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)"
-_SENTENCE_END = re.compile(_ABBREVIATIONS + r"(?<=[.!?])[\"'”’]?\s+(?=[\"'“‘]?[A-Z<])|(?<=[.!?][\"”])\s+(?=[\"“]?[A-Z<])")
+_SENTENCE_END = re.compile(
+    _ABBREVIATIONS + r"(?<=[.!?])[\"'”’]?\s+(?=[\"'“‘]?[A-Z<])|(?<=[.!?][\"”])\s+(?=[\"“]?[A-Z<])"
+)
 _WORD = re.compile(r"[a-z']+")
 _ENDING = re.compile(r"(?:'s|ing|ed|es|s|ly)$")
 _COMMON = frozenset(
