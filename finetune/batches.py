@@ -92,15 +92,21 @@ class Mixture:
             number, skip = number + 1, 0
 
 
+def spread(shards: Shards, task: int, rows: int) -> list[int]:
+    """Up to ``rows`` rows of a task, spread evenly over the set, so that every source and world has its part."""
+    found = np.flatnonzero(shards.tasks == task)
+    return [int(row) for row in found[:: max(1, -(-len(found) // rows))]]
+
+
 def held_out(shards: Shards, task: int, rows: int, batch_tokens: int) -> Iterator[Batch]:
-    """The first ``rows`` rows of a task, by length."""
-    chosen = sorted(np.flatnonzero(shards.tasks == task)[:rows], key=lambda r: int(shards.lengths[r]))
+    """``rows`` rows of a task, by length."""
+    chosen = sorted(spread(shards, task, rows), key=lambda row: int(shards.lengths[row]))
     held: list[tuple[NDArray[np.uint16], NDArray[np.uint8]]] = []
     for row in chosen:
         if held and int(shards.lengths[row] + MULTIPLE) * (len(held) + 1) > batch_tokens:
             yield pad(held)
             held = []
-        held.append(shards.row(int(row)))
+        held.append(shards.row(row))
     if held:
         yield pad(held)
 

@@ -128,12 +128,9 @@ def _perplexities(records: list[Record], packed: dict[str, float] | None) -> str
     rows = [(name, *(f"{column[name]:.2f}" if name in column else "-" for column in columns)) for name in names]
     text = "Perplexity of the completion's tokens on stories that were not trained on (lower is better)."
     if packed:
-        text += (
-            " `as shipped` is measured through Fabula's engine on the packed weights, on a smaller sample and without "
-            "the end tokens, so it is comparable with the other columns only roughly."
-        )
+        text += " `as shipped` is measured through Fabula's engine on the packed weights."
     if any(not record.finished for record in records):
-        text += " Of a stage that was cut short, the last evaluation before its end is given."
+        text += " A stage that was cut short is given at its last evaluation."
     return f"{text}\n\n{_table(head, rows)}"
 
 

@@ -197,18 +197,25 @@ def measure_command(
 
 @app.command("evaluate")
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="A packed model.")] = SMALL,
-    slotted: Annotated[Path, typer.Option(help="Slotted corpora; used if there.")] = RUNS / "data" / "slotted.jsonl",
-    out: Annotated[Path, typer.Option(help="Where the perplexities go (JSON).")] = RUNS / "packed.json",
-    rows: Annotated[int, typer.Option(help="Rows a task.")] = 40,
+    folder: Annotated[Path, typer.Argument(help="A packed model, or a run.")] = SMALL,
+    data: Annotated[Path, typer.Option(help="Folder of the data sets (for a packed model).")] = RUNS / "data",
+    out: Annotated[Path, typer.Option(help="Where a packed model's perplexities go.")] = RUNS / "packed.json",
+    rows: Annotated[int, typer.Option(help="Rows of every data set and task (for a packed model).")] = 150,
 ) -> None:
-    """Held-out perplexity of a packed model, through the engine that runs it."""
+    """Held-out perplexity: of a run's last checkpoint, or of a packed model through the engine that runs it."""
+    from finetune.data.shards import has_rows
     from finetune.evaluate import evaluate_packed
 
     with _plain_errors():
-        found = evaluate_packed(folder, slotted if slotted.is_file() else None, rows)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(found, indent=1) + "\n")
+        if (folder / "run.json").is_file():
+            from finetune.pretrain import evaluate_run
+
+            found = evaluate_run(folder)
+        else:
+            sets = [data / name for name in ("worlds", "corpora") if has_rows(data / name / "held")]
+            found = evaluate_packed(folder, sets, rows)
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(json.dumps(found, indent=1) + "\n")
         for name, value in found.items():
             typer.echo(f"perplexity, {name:24} {value:8.2f}")
 

@@ -1,55 +1,53 @@
-"""Perplexity of a packed model, as the embedded engine runs it, on stories that no training row came from.
+"""Perplexity of a packed model, as the embedded engine runs it, on rows that were held out of training.
 
-Invariant: the prompts are those of use, and the numbers are of the very weights that are shipped, not of those before
-they were packed.
+Invariant: the rows and the measure are those of ``finetune.loop.evaluate``, so what packing cost can be read off; the
+numbers are of the very weights that are shipped.
 """
 
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Iterator
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 from agents.engines.base import Engine, Prompt
-from finetune.data.build import held_corpus_stories, token_counter, world_stories
-from finetune.data.rows import TASKS, Row, Shares, rows
+from finetune.batches import spread
+from finetune.data.rows import TASKS
+from finetune.data.shards import PROMPT, Shards
 from finetune.tokenizer import load_tokenizer
-from finetune.worlds.teller import Story
 
 
-def held_rows(stories: Iterator[Story], folder: Path, wanted: int) -> list[Row]:
-    """``wanted`` rows a task, spread evenly over the stories."""
-    count = token_counter(load_tokenizer(folder))
-    by_task: dict[str, list[Row]] = {task: [] for task in TASKS}
-    for number, story in enumerate(stories):
-        for row in rows(story, Shares(), random.Random(f"{story.world}/{number}"), count):
-            by_task[row.task].append(row)
-    return [row for found in by_task.values() for row in found[:: max(1, math.ceil(len(found) / wanted))]]
+def held_texts(shards: Shards, task: int, wanted: int, tokenizer: Tokenizer) -> list[tuple[str, str]]:
+    """(prompt, completion with its end token) of up to ``wanted`` rows of a task."""
+    found = []
+    for number in spread(shards, task, wanted):
+        tokens, kinds = shards.row(number)
+        cut = int((kinds == PROMPT).sum())
+        parts = [tokenizer.decode(part.tolist(), skip_special_tokens=False) for part in (tokens[:cut], tokens[cut:])]
+        found.append((parts[0], parts[1]))
+    return found
 
 
-def perplexity(engine: Engine, chosen: list[Row], context: int) -> dict[str, float]:
-    """Perplexity of the completions (their end token aside), by task."""
-    losses: dict[str, list[float]] = {}
-    for row in chosen:
-        if engine.count_tokens(row.prompt) + engine.count_tokens(row.completion) < context and row.completion:
-            (found,) = engine.score(Prompt(text=row.prompt), [row.completion])
-            losses.setdefault(row.task, []).extend(-value for value in found)
-    return {task: round(math.exp(sum(found) / len(found)), 3) for task, found in losses.items() if found}
+def perplexity(engine: Engine, texts: list[tuple[str, str]]) -> float:
+    """Perplexity of the completions."""
+    losses = [-value for prompt, text in texts for value in engine.score(Prompt(text=prompt), [text])[0]]
+    return round(math.exp(sum(losses) / len(losses)), 3)
 
 
-def evaluate_packed(
-    folder: Path, slotted: Path | None, wanted: int = 40, held: int = 5, worlds: Path | None = None
-) -> dict[str, float]:
-    """{"worlds generator": 3.2, ...}; with ``slotted`` corpora, the same for them."""
+def evaluate_packed(folder: Path, sets: list[Path], wanted: int = 150) -> dict[str, float]:
+    """{"worlds generator": 3.2, ...} over the ``held`` part of every data set folder."""
     from agents.engines.embedded import EmbeddedEngine
 
-    sets = {"worlds": held_rows(world_stories(worlds, held, True), folder, wanted)}
-    if slotted is not None:
-        sets["corpora"] = held_rows(held_corpus_stories(slotted), folder, wanted)
+    tokenizer = load_tokenizer(folder)
     engine = EmbeddedEngine(folder)
+    found = {}
     try:
-        found = {name: perplexity(engine, chosen, engine.context) for name, chosen in sets.items()}
+        for data in sets:
+            shards = Shards(data / "held")
+            for number, task in enumerate(TASKS):
+                if texts := held_texts(shards, number, wanted, tokenizer):
+                    found[f"{data.name} {task}"] = perplexity(engine, texts)
     finally:
         engine.close()
-    return {f"{name} {task}": value for name, scores in found.items() for task, value in scores.items()}
+    return found

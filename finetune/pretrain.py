@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from finetune.batches import Mixture
-from finetune.config import Pretrain
+from finetune.config import Pretrain, kept_config
 from finetune.data.shards import Shards, has_rows
 from finetune.loop import build_model, build_optimizers, can_compile, device, evaluate, rate_factor, take_step
 from finetune.records import checkpoints, draw_curve, read_record
@@ -85,6 +85,18 @@ def pretrain(recipe: Pretrain, run: Path, resume: bool = False) -> dict[str, flo
     result = {"step": at.step, "tokens": at.tokens, "seconds": round(at.seconds, 1), "perplexity": scores}
     (run / "result.json").write_text(json.dumps(result, indent=1) + "\n")
     draw_curve([read_record(run)], run / "loss.png")
+    return scores
+
+
+def evaluate_run(run: Path) -> dict[str, float]:
+    """Held-out perplexities of a run's last checkpoint, kept in ``perplexity.json``; the run may have been cut short."""
+    recipe = kept_config(run)
+    held = {s.folder.name: Shards(s.folder / "held") for s in recipe.data if has_rows(s.folder / "held")}
+    where = device()
+    model = build_model(recipe.model, load_tokenizer(recipe.tokenizer).get_vocab_size(), recipe.seed)
+    load_checkpoint(run, model, [])
+    scores = evaluate(model.to(where), held, recipe, where)
+    (run / "perplexity.json").write_text(json.dumps(scores, indent=1) + "\n")
     return scores
 
 

@@ -16,6 +16,7 @@ from finetune.card import write_card
 from finetune.config import Pretrain, load_config
 from finetune.data.build import build_corpora, build_worlds, slot_corpora, tokenizer_texts
 from finetune.data.corpora import corpora_folder, need_corpora
+from finetune.data.shards import has_rows
 from finetune.evaluate import evaluate_packed
 from finetune.measure import measure_worlds
 from finetune.records import checkpoints, finished
@@ -30,6 +31,7 @@ STAGES = {
     "gpu": ("pretrain_small_gpu.yaml",),
     "worlds": ("pretrain_small_worlds.yaml",),
 }
+MEASURES = "worlds.json"
 Say = Callable[[str], None]
 
 
@@ -100,6 +102,7 @@ def _data(plan: Plan, say: Say) -> None:
         say(f"rows of the worlds: done (remove {data / 'worlds'} after a world was changed)")
     else:
         say("rows of the worlds: building")
+        (plan.work / MEASURES).unlink(missing_ok=True)  # measured on the worlds as they were
         build_worlds(data / "worlds", known, plan.stories, folder=plan.worlds)
 
 
@@ -133,8 +136,9 @@ def rebuild(plan: Plan, say: Say = print) -> Path:
     pack(model, plan.out, "slots")
     say("evaluation of the packed model")
     packed = plan.work / "packed.json"
-    packed.write_text(json.dumps(evaluate_packed(plan.out, plan.slotted, worlds=plan.worlds), indent=1) + "\n")
-    measures = plan.work / "worlds.json"
+    sets = [s.folder for s in stages[-1][1].data if has_rows(s.folder / "held")]
+    packed.write_text(json.dumps(evaluate_packed(plan.out, sets), indent=1) + "\n")
+    measures = plan.work / MEASURES
     if not measures.is_file():
         say(f"variety of the worlds, over {plan.measured:,} stories")
         worlds = load_worlds(plan.worlds)

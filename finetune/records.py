@@ -55,6 +55,7 @@ def read_record(run: Path) -> Record:
     try:
         about = json.loads((run / "run.json").read_text())
         lines = (run / "metrics.jsonl").read_text().splitlines()
+        again = json.loads((run / "perplexity.json").read_text()) if (run / "perplexity.json").is_file() else {}
         result = json.loads((run / "result.json").read_text()) if finished(run) else {}
         kept = checkpoints(run)
         state = json.loads((kept[-1] / "state.json").read_text()) if kept else result
@@ -66,7 +67,7 @@ def read_record(run: Path) -> Record:
     return Record(
         name=run.name, recipe=about["recipe"], about=about, step=step, tokens=tokens, seconds=seconds,
         finished=bool(result), points=tuple((row["tokens"], row["loss"]) for row in rows if "loss" in row),
-        perplexity=result.get("perplexity") or (noted[-1] if noted else {}),
+        perplexity=again or result.get("perplexity") or (noted[-1] if noted else {}),
     )  # fmt: skip
 
 

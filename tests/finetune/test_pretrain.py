@@ -22,7 +22,8 @@ from agents.engines.packed import pack, unpack
 from finetune import card
 from finetune.cli import app
 from finetune.config import Architecture, Pretrain, Source, kept_config
-from finetune.pretrain import pretrain
+from finetune.evaluate import evaluate_packed
+from finetune.pretrain import evaluate_run, pretrain
 from finetune.rebuild import CORPORA, Plan, rebuild
 from finetune.records import checkpoints, draw_curve, read_record
 from prompts.errors import InputError
@@ -51,6 +52,7 @@ def losses(run: Path) -> list[tuple[Any, ...]]:
 
 def test_the_loss_falls_and_the_run_says_what_it_did(recipe: Pretrain, tmp_path: Path) -> None:
     scores = pretrain(recipe, tmp_path / "run")
+    assert evaluate_run(tmp_path / "run") == scores
     found = losses(tmp_path / "run")
     assert [row[0] for row in found] == list(range(1, 13))
     assert found[-1][1] < found[0][1] - 0.3
@@ -108,6 +110,9 @@ def test_a_second_stage_goes_on_from_the_first_and_the_export_loads(recipe: Pret
     with torch.no_grad():
         assert model(torch.tensor([[2, 3, 4]])).logits.shape[:2] == (1, 3)
     engine.close()
+    packed = evaluate_packed(folder, [source.folder for source in recipe.data], wanted=recipe.evaluate_rows)
+    scores = read_record(tmp_path / "two").perplexity
+    assert packed == {name: pytest.approx(score, rel=0.03) for name, score in scores.items()}  # int8, bfloat16
 
     runs = [tmp_path / "one", tmp_path / "two"]
     text = card.write_card(runs, folder).read_text()
