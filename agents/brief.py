@@ -40,7 +40,7 @@ class Brief(Model):
 
 
 _ADVICE = {
-    "logline": f"The premise must say something, in at most {MAX_LOGLINE:,} characters: one sentence about who wants what is best.",
+    "logline": f"The premise must say something, in at most {MAX_LOGLINE:,} characters; best is one sentence: who wants what.",
     "paragraphs": f"--paragraphs must be between {MIN_PARAGRAPHS} and {MAX_PARAGRAPHS:,}.",
     "characters": "Give at most 4 characters, each as \"Name: trait, trait\" in at most 500 characters.",
 }  # fmt: skip

@@ -66,7 +66,7 @@ def _add_character(casting: Casting, mention: Mention, unclaimed: list[int]) -> 
     if index is None and unclaimed and not mention.name:
         index = unclaimed.pop(0)
     if index is None:
-        if len(casting.cast) >= 4:  # noqa: PLR2004 - the slots of a cast
+        if len(casting.cast) >= 4:
             return
         casting.cast.append(CharacterWish(name=mention.name))
         index = len(casting.cast) - 1
@@ -136,7 +136,7 @@ def _alias(name: str, said: dict[str, str]) -> tuple[str, ...]:
 
 def thing_kind(name: str) -> EntityKind:
     """The sort of a thing by its head noun; what could be a place counts as a site."""
-    kind = kind_of(name.split()[-1])
+    kind = kind_of(name.rsplit(maxsplit=1)[-1])
     return EntityKind.SITE if kind == "place" else EntityKind(kind)
 
 
@@ -146,9 +146,8 @@ def slotted_logline(logline: str, casting: Casting, cast: tuple[Entity, ...]) ->
     for start, stop, token in sorted(casting.spans):
         if start < end:
             continue
-        for entity in cast:
-            token = token.replace(f"<c{entity.id[1:]}>", entity.slot)
-        text += logline[end:start] + (token.capitalize() if start == 0 and token[0] == "a" else token)
+        slot = next((entity.slot for entity in cast if token == f"<{entity.id}>"), token)
+        text += logline[end:start] + (slot.capitalize() if start == 0 and slot[0] == "a" else slot)
         end = stop
     text += logline[end:]
     return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -20,7 +20,10 @@ _UNSURE = re.compile(
     r"remember\w*|wish\w*|hop(?:ed|es)|want(?:ed|s)|without|pretend\w*|seem\w*|thought|wonder\w*|had been)\b|n't\b",
     re.IGNORECASE,
 )
-_DIES = r"(?:died|dies|was dead|is dead|lay dead|lies dead|had died|was killed|is killed|drowned|drowns|was murdered|breathed (?:her|his|their) last)"
+_DIES = (
+    r"(?:died|dies|was dead|is dead|lay dead|lies dead|had died|was killed|is killed|drowned|drowns|was murdered|"
+    r"breathed (?:her|his|their) last)"
+)
 _COMES = (
     r"(?:was|is|were|stood|stands|sat|sits|waited|waits|stayed|stays|lived|lives|worked|works|slept|sleeps|arrived|arrives|"
     r"lay|lies|hid|hides|came|comes|went|goes|ran|runs|walked|walks|climbed|climbs|returned|returns|hurried|hurries|rode|"

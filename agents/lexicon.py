@@ -74,7 +74,7 @@ def pronoun_of(role: str) -> str | None:
 
 def pronoun_of_name(name: str) -> str | None:
     """``she`` or ``he`` for a given name that the lists know, else None."""
-    first = name.split()[0]
+    first = name.split(maxsplit=1)[0]
     for pronoun in ("she", "he"):
         if first in _lists()["names"][pronoun] or first.lower() in _lists()["given_names"][pronoun].split():
             return pronoun

@@ -25,8 +25,8 @@ _SMALL = frozenset("a an and at by for from in of on or over the to under with".
 
 def article(word: str) -> str:
     """``a`` or ``an``, by the sound that ``word`` begins with."""
-    vowel = (
-        word[:1].lower() in "aeiou" and not _SOUNDS_CONSONANT.match(word) or word.lower().startswith(("hour", "heir"))
+    vowel = (word[:1].lower() in "aeiou" and not _SOUNDS_CONSONANT.match(word)) or word.lower().startswith(
+        ("hour", "heir")
     )
     return "an" if vowel else "a"
 

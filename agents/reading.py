@@ -153,8 +153,7 @@ class _Reader:
             return
         if self.word().lower() in _BINDING and self.word(1).lower() in _DETERMINERS | {""}:
             self.at += 1
-            _, end, tail = self.phrase()
-            end = end if tail else end
+            _, end, _ = self.phrase()
         if kind == "place":
             self.mentions.append(Mention(start, end, "place", _definite(self.text[start:end])))
         else:

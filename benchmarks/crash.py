@@ -112,7 +112,9 @@ def one_story(cage: Cage, seed: int, rng: random.Random, tally: Tally, wanted: i
     with Library.open(cage.library) as library:
         row = library.story(story)
         again = read_story(library, row)
-        tally.doubled += sum(len(library.children(p.id)) > 1 for p in again.paragraphs) + max(len(library.roots(story)) - 1, 0)
+        tally.doubled += sum(len(library.children(p.id)) > 1 for p in again.paragraphs) + max(
+            len(library.roots(story)) - 1, 0
+        )
     texts, expected = [p.text for p in again.paragraphs], [p.text for p in whole.paragraphs]
     tally.lost += max(len(expected) - len(texts), 0)
     tally.doubled += max(len(texts) - len(expected), 0)
@@ -121,7 +123,9 @@ def one_story(cage: Cage, seed: int, rng: random.Random, tally: Tally, wanted: i
 
 def _new_story(cage: Cage, known: set[str]) -> str:
     with Library.open(cage.library) as library:
-        return next((info.id for info in library.stories() if info.id not in known), "") if len(library.stories()) else ""
+        return (
+            next((info.id for info in library.stories() if info.id not in known), "") if len(library.stories()) else ""
+        )
 
 
 def _journalled(cage: Cage, story: str) -> tuple[set[str], list[str]]:

@@ -89,7 +89,9 @@ def main() -> int:
                     if number == window.last - 1:
                         window.size_after = library_bytes(library)
                 if (number + 1) % 1_000 == 0:
-                    print(f"  {number + 1} paragraphs, {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
+                    print(
+                        f"  {number + 1} paragraphs, {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True
+                    )
     for name, window in (("early", early), ("late", late)):
         print(
             f"{name} (paragraphs {window.first}-{window.last}): {statistics.median(window.seconds) * 1e3:.2f} ms CPU, "

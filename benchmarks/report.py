@@ -20,7 +20,9 @@ class Report:
 
     def _line(self, what: str, figure: float, goal: float, unit: str, good: bool) -> None:
         suffix = f" {unit}" if unit else ""
-        print(f"{self.name} {what}: {figure:.3g}{suffix} (goal {goal:g}{suffix}) {'ok' if good else 'short'}", flush=True)
+        print(
+            f"{self.name} {what}: {figure:.3g}{suffix} (goal {goal:g}{suffix}) {'ok' if good else 'short'}", flush=True
+        )
         if not good:
             self.short.append(what)
 

@@ -127,7 +127,7 @@ class StateSerializer(JsonPlusSerializer):
     def __init__(self) -> None:
         super().__init__(pickle_fallback=False, allowed_msgpack_modules=None)
 
-    def with_msgpack_allowlist(self, extra_allowlist: object) -> StateSerializer:  # noqa: ARG002
+    def with_msgpack_allowlist(self, extra_allowlist: object) -> StateSerializer:
         """The list is closed: compiling a graph cannot add to it."""
         return self
 

@@ -30,7 +30,9 @@ class Display(Protocol):
 
     def __enter__(self) -> Display: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
     def listen(self, event: events.Event) -> None: ...
 
@@ -105,7 +107,11 @@ def premise_panel(premise: Premise) -> RenderableType:
     rest = [entity.name for entity in (*premise.setting, *premise.things)]
     lines.append(Text("; ".join(rest), style="dim"))
     return Panel(
-        Group(*lines), title=f"[bold]{premise.title}[/]", subtitle=genre_line(premise), width=MEASURE + 4, padding=(1, 2)
+        Group(*lines),
+        title=f"[bold]{premise.title}[/]",
+        subtitle=genre_line(premise),
+        width=MEASURE + 4,
+        padding=(1, 2),
     )
 
 

@@ -49,7 +49,9 @@ def examine(settings: Settings) -> Iterator[Check]:
 
 
 def _python() -> Check:
-    version = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, Fabula {_version('fabula')}"
+    version = (
+        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, Fabula {_version('fabula')}"
+    )
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         return Check("python", "bad", version, "Use Python 3.11, 3.12 or 3.13.")
     return Check("python", "ok", version)
@@ -81,7 +83,9 @@ def _library(settings: Settings) -> Check:
         free = shutil.disk_usage(library.file.parent).free if library.file else _LOW_DISK
         says = f"{library.name}: {stories} stories"
         if free < _LOW_DISK:
-            return Check("library", "bad", f"{says}, {free // 2**20} MB free", "Make room on the disk, or set --library.")
+            return Check(
+                "library", "bad", f"{says}, {free // 2**20} MB free", "Make room on the disk, or set --library."
+            )
         return Check("library", "ok", says)
 
 

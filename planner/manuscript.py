@@ -35,7 +35,9 @@ def outline_markdown(outline: Outline, premise: Premise) -> str:
     for number, beat in enumerate(outline.beats, 1):
         stage = ", ".join(names.get(key, key) for key in beat.on_stage)
         lines.append(f"{number}. **{beat.label}** ({beat.purpose}, tension {beat.tension:.2f}): {beat.happens}")
-        lines.append(f"   On stage: {stage}. By its end: {beat.change or 'nothing must change'}. {beat.paragraphs} paragraph(s).")
+        lines.append(
+            f"   On stage: {stage}. By its end: {beat.change or 'nothing must change'}. {beat.paragraphs} paragraph(s)."
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -8,7 +8,9 @@ from typing import Literal, TypeVar
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from agents import generator, outline as outliner, premise as premiser, summarizer
+from agents import generator, summarizer
+from agents import outline as outliner
+from agents import premise as premiser
 from agents.continuity import extract
 from planner import arc, events
 from planner.context import Context
@@ -94,7 +96,11 @@ def check(state: StoryState, runtime: Run) -> Command[Literal["generate", "commi
     best = max(filter(None, (state.get("best"), draft)), key=lambda d: (-_errors(d), d.score))
     keep = not _errors(draft) or draft.attempt >= run.settings.revisions
     run.listen(events.Checked(findings, keep))
-    update: StoryState = {"draft": best if keep else draft, "best": None if keep else best, "attempt": draft.attempt + 1}
+    update: StoryState = {
+        "draft": best if keep else draft,
+        "best": None if keep else best,
+        "attempt": draft.attempt + 1,
+    }
     return Command(update=update, goto="commit" if keep else "generate")
 
 

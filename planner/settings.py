@@ -155,7 +155,9 @@ def _where(layer: Layer, key: str) -> str:
     if layer.path:
         leaf = key.rsplit(".", 1)[-1]
         lines = layer.path.read_text(encoding="utf-8").splitlines()
-        number = next((i for i, line in enumerate(lines, 1) if line.split("=")[0].strip().strip('"[]') in {leaf, key}), 0)
+        number = next(
+            (i for i, line in enumerate(lines, 1) if line.split("=")[0].strip().strip('"[]') in {leaf, key}), 0
+        )
         return f"The settings file {layer.path}" + (f", line {number}" if number else "")
     if layer.source == "environment":
         return f"The variable {PREFIX}{key.upper().replace('.', '__')}"

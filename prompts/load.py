@@ -1,8 +1,8 @@
 """Render a prompt file. A missing file or variable raises; nothing is ever silently left empty.
 
-Prompts are ``<agent>/<task>.<style>.jinja``: style ``slots`` for the bundled model, ``plain`` for models that read names. In
-a plain prompt the part before a line ``---`` is the system message: what never changes in a story stands there, so that a server can
-reuse its cache.
+Prompts are ``<agent>/<task>.<style>.jinja``: style ``slots`` for the bundled model, ``plain`` for models that read
+names. In a plain prompt the part before a line ``---`` is the system message: what never changes in a story stands there,
+so that a server can reuse its cache.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ FOLDER = Path(__file__).parent
 def _environment() -> Environment:
     # Prompts are plain text for a model, not HTML, so nothing is escaped; `control.clean` guards the control tokens.
     return Environment(
-        loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(FOLDER),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from prompts.control import CONTROL, END
 from prompts.errors import EngineError
 
-
 # The layout of json.dumps, which is what models are trained on; a small model that may add white space, does.
 _LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 

@@ -21,7 +21,15 @@ Script = Callable[[Request, int], str]
 _WHO = re.compile(r"^On stage: (.*?)\. Nobody", re.MULTILINE)
 _SO_FAR = re.compile(r"^Summary so far: (.*)$", re.MULTILINE)
 _VERBS = ("looked at", "waited for", "asked about", "listened to", "thought of", "spoke of", "turned to", "wrote down")
-_THINGS = ("the rain", "the far road", "an old song", "the open door", "the next morning", "a long silence", "the light")
+_THINGS = (
+    "the rain",
+    "the far road",
+    "an old song",
+    "the open door",
+    "the next morning",
+    "a long silence",
+    "the light",
+)
 _WORDS: dict[str, tuple[str, ...]] = {
     "role": ("baker", "ferry pilot", "gardener"), "trait": ("stubborn", "curious", "proud"),
     "goal": ("to find the truth", "to come home", "to keep a promise"), "name": ("Ada", "Bert", "Cleo", "Dov"),
@@ -49,7 +57,7 @@ class ScriptedEngine:
     def complete(self, request: Request, on_text: OnText | None = None) -> tuple[Completion, ...]:
         self.calls += 1
         if log := os.environ.get("SCRIPTED_LOG"):
-            with open(log, "a", encoding="ascii") as file:  # noqa: PTH123 - opened on every call, so kept plain
+            with open(log, "a", encoding="ascii") as file:
                 file.write(digest(request.prompt.text, request.seed) + "\n")
         time.sleep(float(os.environ.get("SCRIPTED_DELAY", "0")))
         length = self.count_tokens(request.prompt.joined())
@@ -61,7 +69,9 @@ class ScriptedEngine:
             for word in re.findall(r"\S+\s*", texts[0]):
                 on_text(word)
         return tuple(
-            Completion(text=text, tokens=self.count_tokens(text), prompt_tokens=length, logprob=-float(self.count_tokens(text)))
+            Completion(
+                text=text, tokens=self.count_tokens(text), prompt_tokens=length, logprob=-float(self.count_tokens(text))
+            )
             for text in texts
         )
 
@@ -93,7 +103,9 @@ def answer(request: Request, index: int) -> str:
         return " ".join([*(sentence.strip() for sentence in kept), f"Then came {rng.choice(_THINGS)}."])
     who = _WHO.search(text)
     people = who.group(1).split(", ") if who else ["They"]
-    lines = [f"{_capital(rng.choice(people))} {rng.choice(_VERBS)} {rng.choice(_THINGS)}." for _ in range(rng.randint(6, 9))]
+    lines = [
+        f"{_capital(rng.choice(people))} {rng.choice(_VERBS)} {rng.choice(_THINGS)}." for _ in range(rng.randint(6, 9))
+    ]
     return " ".join(lines)
 
 

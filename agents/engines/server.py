@@ -60,7 +60,9 @@ class ServerEngine:
                 return (self._stream(request, on_text),)
             answer = self._client.chat.completions.create(**self._arguments(request))
         if not answer.choices:
-            raise EngineError(f"The server at {self.url} answered without a text; look at its log, then continue the story.")
+            raise EngineError(
+                f"The server at {self.url} answered without a text; look at its log, then continue the story."
+            )
         used = answer.usage
         completions = tuple(
             Completion(
@@ -165,7 +167,9 @@ class _explained:  # noqa: N801 - reads as a statement: with _explained(url)
                 f"The server at {self.url} refused the request ({error.status_code}): {_reason(error)}"
             ) from error
         if isinstance(error, openai.OpenAIError | ValueError):
-            raise EngineError(f"The answer of the server at {self.url} cannot be read: is it OpenAI-compatible?") from error
+            raise EngineError(
+                f"The answer of the server at {self.url} cannot be read: is it OpenAI-compatible?"
+            ) from error
 
 
 def _reason(error: openai.APIStatusError) -> str:

@@ -26,11 +26,20 @@ def config(as_json: common.JsonOption = False) -> None:
         table.add_column(column, overflow="fold")
     for key, value in values.items():
         shown = str(default_path()) if key == "library" and not value else value
-        shown = "(the model's own)" if shown is None else "(the bundled model, or the first served)" if key == "model" and not shown else shown
+        shown = (
+            "(the model's own)"
+            if shown is None
+            else "(the bundled model, or the first served)"
+            if key == "model" and not shown
+            else shown
+        )
         source = loaded.sources[key]
         table.add_row(key, Text(str(shown)), Text(source, style="dim" if source == "default" else "cyan"))
     console = Console()
     console.print(table)
     console.print(
-        Text(f"\nFiles, the later wins: {setting.user_file()}, ./{setting.FILE}; then {setting.PREFIX}* variables; then flags.", style="dim")
+        Text(
+            f"\nFiles, the later wins: {setting.user_file()}, ./{setting.FILE}; then {setting.PREFIX}* variables; then flags.",
+            style="dim",
+        )
     )

@@ -52,7 +52,9 @@ def show(
     story: Annotated[str, typer.Argument(help="The story's id or its first letters.", show_default=False)],
     outline: Annotated[bool, Flag("--outline", help="The beats, who is on stage, what must change.")] = False,
     summary: Annotated[bool, Flag("--summary", help="The running summary, as the generator sees it.")] = False,
-    world: Annotated[bool, Flag("--world", help="What holds in the story's world now, and the words it rests on.")] = False,
+    world: Annotated[
+        bool, Flag("--world", help="What holds in the story's world now, and the words it rests on.")
+    ] = False,
     markdown: Annotated[bool, Flag("--md", help="Plain Markdown.")] = False,
     as_json: common.JsonOption = False,
     library: common.LibraryOption = None,

@@ -17,7 +17,6 @@ from planner.commands import common
 from planner.display import LiveDisplay
 from planner.manuscript import to_json, to_markdown
 from planner.session import MAIN, begin, open_story, read_story
-from planner.settings import Settings
 from planner.state import PointOfView, Tense
 from planner.store import Library, StoryRow
 from prompts.errors import InputError
@@ -46,7 +45,9 @@ def write(
     model: common.ModelOption = None,
     server: common.ServerOption = None,
     library: common.LibraryOption = None,
-    out: Annotated[Path | None, Wish(help="Write the finished story to this Markdown file.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, Wish(help="Write the finished story to this Markdown file.", show_default=False)
+    ] = None,
     as_json: common.JsonOption = False,
     quiet: common.QuietOption = False,
 ) -> None:
@@ -66,8 +67,10 @@ def write(
         engines = common.open_engines(loaded)
         used = engines["generator"]
         chosen = seed if seed is not None else secrets.randbelow(2**31)
-        row = begin(shelf, brief, chosen, common.write_settings(loaded), {"name": used.name, "model": loaded.model or ""})
-        _run(shelf, row, loaded, engines, out, as_json, quiet)
+        row = begin(
+            shelf, brief, chosen, common.write_settings(loaded), {"name": used.name, "model": loaded.model or ""}
+        )
+        _run(shelf, row, engines, out, as_json, quiet)
 
 
 @common.handled
@@ -77,7 +80,9 @@ def continue_(
     model: common.ModelOption = None,
     server: common.ServerOption = None,
     library: common.LibraryOption = None,
-    out: Annotated[Path | None, Wish(help="Write the finished story to this Markdown file.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, Wish(help="Write the finished story to this Markdown file.", show_default=False)
+    ] = None,
     as_json: common.JsonOption = False,
     quiet: common.QuietOption = False,
 ) -> None:
@@ -90,11 +95,16 @@ def continue_(
         if isinstance(begun, dict) and not engine:  # what the story was begun with, unless a flag says otherwise
             flags |= {"engine": begun.get("name"), "model": model or begun.get("model")}
         loaded = setting.load(flags).settings
-        _run(shelf, row, loaded, common.open_engines(loaded), out, as_json, quiet)
+        _run(shelf, row, common.open_engines(loaded), out, as_json, quiet)
 
 
 def _run(
-    shelf: Library, row: StoryRow, settings: Settings, engines: dict[Any, Any], out: Path | None, as_json: bool, quiet: bool
+    shelf: Library,
+    row: StoryRow,
+    engines: dict[Any, Any],
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     display = common.display_for(quiet, as_json)
     before = read_story(shelf, row)
@@ -137,5 +147,6 @@ def _save(out: Path, text: str) -> None:
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"--out {out} cannot be written: {error.strerror}; the story is kept in the library.") from error
-
+        raise InputError(
+            f"--out {out} cannot be written: {error.strerror}; the story is kept in the library."
+        ) from error

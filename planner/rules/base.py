@@ -28,4 +28,3 @@ class Case:
 
 
 Rule = Callable[[Case], Iterable[Finding]]
-

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from agents.prose import MOVES
 from planner.rules.base import Case
 from planner.state import Fact, Finding, Relation, Severity
 
 _MOVES = re.compile(rf"\b(?:{MOVES})\b", re.IGNORECASE)
-_LATER = re.compile(r"\b(later|next|after|soon|by (?:noon|night|evening|morning)|that (?:night|evening|day)|then|when|until)\b", re.I)
-_MEANWHILE = re.compile(r"^(meanwhile|at the same (?:time|moment|hour)|at that (?:very )?moment|just then)\b", re.IGNORECASE)
+_LATER = re.compile(
+    r"\b(later|next|after|soon|by (?:noon|night|evening|morning)|that (?:night|evening|day)|then|when|until)\b", re.I
+)
+_MEANWHILE = re.compile(
+    r"^(meanwhile|at the same (?:time|moment|hour)|at that (?:very )?moment|just then)\b", re.IGNORECASE
+)
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -29,7 +34,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _within(case: Case, name: str, places: list[Fact]) -> Iterator[Finding]:
-    for first, second in zip(places, places[1:], strict=False):
+    for first, second in pairwise(places):
         if first.object == second.object:
             continue
         start, end = case.text.find(first.quote), case.text.find(second.quote) + len(second.quote)
