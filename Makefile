@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PREMISE ?= A lighthouse keeper finds a door under the sea
+# Handed over in the environment, so that quotes in a premise are no matter.
+export PREMISE ?= A lighthouse keeper finds a door under the sea
 STORY_FLAGS ?=
 
 .DEFAULT_GOAL := help
@@ -37,7 +38,7 @@ $(VENV)/.finetune: pyproject.toml $(VENV)/.base
 	@touch $@
 
 story: $(VENV)/.base  ## Install, then write a story: make story PREMISE="..."
-	@$(BIN)/fabula write "$(PREMISE)" $(STORY_FLAGS)
+	@$(BIN)/fabula write $(STORY_FLAGS) -- "$$PREMISE"
 
 test: $(VENV)/.test  ## Install, then run the tests
 	@$(BIN)/python -m pytest
