@@ -89,7 +89,7 @@ def pretrain(recipe: Pretrain, run: Path, resume: bool = False) -> dict[str, flo
 
 
 def evaluate_run(run: Path) -> dict[str, float]:
-    """Held-out perplexities of a run's last checkpoint, kept in ``perplexity.json``; the run may have been cut short."""
+    """Held-out perplexities of a run's last checkpoint, kept in ``perplexity.json``; a run may have been cut short."""
     recipe = kept_config(run)
     held = {s.folder.name: Shards(s.folder / "held") for s in recipe.data if has_rows(s.folder / "held")}
     where = device()
