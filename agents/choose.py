@@ -7,11 +7,14 @@ Invariant: the choice is a function of the candidates and their context; ties go
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from agents.prose import without_speech
 from agents.text import repetition, stems
 from planner.state import Finding, Model, Severity
 
+_FIRST_PERSON = re.compile(r"\b(?:I|me|my|myself)\b")
 MIN_WORDS, MAX_WORDS = 18, 160
 
 
@@ -38,12 +41,16 @@ class Score(Model):
     total: float
 
 
-def form_faults(text: str, cut: bool) -> float:
-    """0 for a well-formed paragraph; a fault adds up to 1 each: cut off, too short or long, quotes or end mark missing."""
+def form_faults(text: str, cut: bool, first_person: bool = False) -> float:
+    """0 for a well-formed paragraph; a fault adds up to 1 each.
+
+    Faults: cut off, too short or long, quotes or the end mark missing, an "I" in the narration of a third-person story.
+    """
     words = len(text.split())
     faults = float(cut)
     faults += 0.0 if MIN_WORDS <= words <= MAX_WORDS else 1.0
     faults += 1.0 if text.count('"') % 2 else 0.0
+    faults += 1.0 if not first_person and _FIRST_PERSON.search(without_speech(text)) else 0.0
     faults += 0.0 if text.rstrip().endswith((".", "!", "?", '"', "”")) else 0.5
     return faults
 
@@ -56,6 +63,7 @@ def judge(
     beat: str,
     before: str,
     cut: bool,
+    first_person: bool = False,
     findings: Sequence[Finding],
     weights: Weights | None = None,
 ) -> Score:
@@ -66,7 +74,7 @@ def judge(
     asked = stems(beat) - {stem for name in wanted for stem in stems(name)}
     kept = len(asked & stems(text)) / len(asked) if asked else 1.0
     repeated = repetition(text, before)
-    form = form_faults(text, cut)
+    form = form_faults(text, cut, first_person)
     cost = {Severity.ERROR: 1.0, Severity.WARNING: 0.4, Severity.NOTE: 0.0}
     found = sum(cost[finding.severity] for finding in findings)
     likelihood = mean_logprob if mean_logprob is not None else 0.0

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pydantic import Field
 
 from agents.choose import Score, Weights, judge
-from agents.engines.base import Completion, Engine, OnText, Prompt, Request, Sampling
+from agents.engines.base import Completion, Engine, OnText, Prompt, Request, Sampling, Style
 from agents.lexicon import known_genre
 from agents.memory import shorten
 from agents.naming import Naming, cast_lines
@@ -24,12 +24,27 @@ _SUMMARY, _LAST, _BEAT = 96, 120, 44
 Check = Callable[[str], Sequence[Finding]]
 
 
-class GeneratorSettings(Model):
-    """``n`` candidates are drawn for every paragraph; with a small model that is what makes the difference."""
+# What suits the bundled model, and what suits a large one: a small model needs many candidates and a cooler draw.
+_DEFAULTS: dict[Style, tuple[int, Sampling]] = {
+    "slots": (24, Sampling(temperature=0.7, top_p=0.95, min_p=0.03, repetition_penalty=1.05, max_tokens=168)),
+    "plain": (4, Sampling(temperature=0.8, top_p=0.95, max_tokens=320)),
+}
 
-    n: int = Field(8, ge=1, le=64)
-    sampling: Sampling = Sampling(temperature=0.75, top_p=0.95, min_p=0.03, repetition_penalty=1.05, max_tokens=168)
+
+class GeneratorSettings(Model):
+    """``n`` candidates are drawn for every paragraph; 0 means what suits the engine.
+
+    ``sampling`` holds only what differs from the engine's own defaults, by the names of ``Sampling``.
+    """
+
+    n: int = Field(0, ge=0, le=64)
+    sampling: dict[str, float] = Field(default_factory=dict)
     weights: Weights = Weights()
+
+    def resolved(self, style: Style) -> tuple[int, Sampling]:
+        """The number of candidates and the whole sampling for a style of engine."""
+        n, sampling = _DEFAULTS[style]
+        return self.n or n, Sampling.model_validate(sampling.model_dump() | self.sampling)
 
 
 class Task(Model):
@@ -93,13 +108,14 @@ def prompt_for(engine: Engine, task: Task, naming: Naming) -> Prompt:
 def write(
     engine: Engine, task: Task, settings: GeneratorSettings, seed: int, check: Check, on_text: OnText | None = None
 ) -> Written:
-    """Draw ``settings.n`` candidates and keep the best. ``on_text`` gets the growing text of the first one, names filled in.
+    """Draw ``n`` candidates and keep the best. ``on_text`` gets the growing text of the first one, names filled in.
 
     Raises ``EngineError`` when the model cannot run or answers with nothing.
     """
     naming = Naming(task.premise.entities)
+    n, sampling = settings.resolved(engine.style)
     request = Request(
-        prompt=prompt_for(engine, task, naming), sampling=settings.sampling, n=settings.n, seed=seed,
+        prompt=prompt_for(engine, task, naming), sampling=sampling, n=n, seed=seed,
         ban=naming.banned(task.on_stage) if engine.style == "slots" else (),
     )  # fmt: skip
     completions = engine.complete(request, _filling(naming, on_text) if on_text else None)
@@ -118,7 +134,7 @@ def choose(completions: Sequence[Completion], task: Task, weights: Weights, chec
         mean = completion.logprob / max(completion.tokens, 1) if completion.logprob is not None else None
         scores.append(
             judge(text, mean_logprob=mean, wanted=wanted, beat=task.beat.happens, before=before, cut=cut,
-                  findings=check(text), weights=weights)
+                  first_person=task.premise.point_of_view is PointOfView.FIRST, findings=check(text), weights=weights)
         )  # fmt: skip
         texts.append(text)
     chosen = max(range(len(texts)), key=lambda i: (scores[i].total, -i))

@@ -10,13 +10,13 @@ import functools
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
 
 from agents.engines import open_engine
-from agents.engines.base import Engine, Sampling
+from agents.engines.base import Engine
 from agents.generator import GeneratorSettings
 from planner.context import ROLES, Role, WriteSettings
 from planner.display import Display, LiveDisplay, PlainDisplay, Quiet
@@ -80,12 +80,9 @@ def open_engines(settings: Settings) -> dict[Role, Engine]:
 def write_settings(settings: Settings) -> WriteSettings:
     """How to write, from the settings: what is not set keeps the generator's own default."""
     wished = settings.write
-    default = GeneratorSettings()
     names = ("temperature", "top_p", "min_p", "top_k", "repetition_penalty", "max_tokens")
-    changed: dict[str, Any] = {name: value for name in names if (value := getattr(wished, name)) is not None}
-    sampling = Sampling.model_validate(default.sampling.model_dump() | changed)
-    generator = GeneratorSettings(n=wished.n, sampling=sampling)
-    return WriteSettings(generator=generator, revisions=wished.revisions)
+    changed = {name: value for name in names if (value := getattr(wished, name)) is not None}
+    return WriteSettings(generator=GeneratorSettings(n=wished.n, sampling=changed), revisions=wished.revisions)
 
 
 def display_for(quiet: bool, as_json: bool) -> Display:
