@@ -155,11 +155,9 @@ def _variety(measures: dict[str, Any] | None) -> str:
 
 def _again(records: list[Record]) -> str:
     minutes = [f"{round(record.seconds / 60)}" for record in records]
-    if len(minutes) == 2:
-        options = f" --minutes1 {minutes[0]} --minutes2 {minutes[1]}"
-    else:
-        gpu = "CPU" not in records[-1].hardware
-        options = f" {'--config gpu' if gpu else '--worlds-only'} --minutes2 {minutes[-1]}"
+    options = "".join(f" --minutes {length}" for length in minutes)
+    if len(minutes) == 1:
+        options = f" {'--config gpu' if 'CPU' not in records[-1].hardware else '--worlds-only'}{options}"
     return (
         f"```sh\npython -m finetune model --corpora DIR{options}\n```\n\nStages end by the clock, so another machine "
         "sees another number of tokens: the recipe is the same, the weights are not. finetune/README.md has the rest."

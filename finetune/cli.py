@@ -71,11 +71,10 @@ def _report(index: dict[str, Any], samples: bool) -> None:
 def model(
     *,
     corpora: CorporaOption = None,
-    minutes1: Annotated[float | None, typer.Option(help="Length of stage 1 (default: 30).")] = None,
-    minutes2: Annotated[float | None, typer.Option(help="Length of stage 2, or of the only one (default: 70).")] = None,
+    minutes: Annotated[list[float] | None, typer.Option(help="Length of a stage; once for each, in order.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the packed model and its card.")] = SMALL,
     config: Annotated[
-        str, typer.Option(help="small (two stages on a CPU), gpu (one stage), or a YAML file.")
+        str, typer.Option(help="small (three stages on a CPU), gpu (one stage), or a YAML file.")
     ] = "small",
     worlds_only: Annotated[bool, typer.Option(help="Train in one stage on the story worlds alone.")] = False,
     work: Annotated[Path, typer.Option(help="Folder for data, tokenizer and runs.")] = RUNS,
@@ -86,7 +85,7 @@ def model(
         from finetune.rebuild import Plan, rebuild
 
         plan = Plan(
-            out=out, work=work, corpora=corpora, config=config, minutes1=minutes1, minutes2=minutes2,
+            out=out, work=work, corpora=corpora, config=config, minutes=tuple(minutes or ()),
             worlds_only=worlds_only,
         )  # fmt: skip
         rebuild(plan, typer.echo)

@@ -1,13 +1,13 @@
 """Make the bundled model from nothing, in one command: ``python -m finetune model [--corpora DIR]``.
 
-Data, tokenizer, one or two training stages, export, evaluation, model card. Invariant: a step that is done is skipped
+Data, tokenizer, the training stages, export, evaluation, model card. Invariant: a step that is done is skipped
 and a stage that was killed goes on from its last checkpoint, so the same command is given again until it ends.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from prompts.errors import InputError
 CONFIGS = Path(__file__).parent / "configs"
 CORPORA = ("tinystories", "african_storybook", "pratham_books", "fairytaleqa", "gutenberg_fiction")
 STAGES = {
-    "small": ("pretrain_small.yaml", "pretrain_small_stage2.yaml"),
+    "small": ("pretrain_small.yaml", "pretrain_small_stage2.yaml", "pretrain_small_stage3.yaml"),
     "gpu": ("pretrain_small_gpu.yaml",),
     "worlds": ("pretrain_small_worlds.yaml",),
 }
@@ -43,8 +43,7 @@ class Plan:
     work: Path = Path("runs")
     corpora: Path | None = None
     config: str = "small"
-    minutes1: float | None = None
-    minutes2: float | None = None
+    minutes: tuple[float, ...] = ()
     worlds_only: bool = False
     worlds: Path | None = None
     stories: int = 250
@@ -63,7 +62,11 @@ def recipes(plan: Plan) -> list[tuple[Path, Pretrain]]:
         paths = [CONFIGS / name for name in names]
     else:
         paths = [Path(plan.config)]
-    wished = [plan.minutes1, plan.minutes2] if len(paths) == 2 else [plan.minutes2]
+    if plan.minutes and len(plan.minutes) != len(paths):
+        raise InputError(
+            f"--minutes is given {len(plan.minutes)} times, but there are {len(paths)} stages; give one each."
+        )
+    wished: Sequence[float | None] = plan.minutes or [None] * len(paths)
     found: list[tuple[Path, Pretrain]] = []
     for number, (path, minutes) in enumerate(zip(paths, wished, strict=True), 1):
         recipe = load_config(path, minutes=minutes)
@@ -72,7 +75,7 @@ def recipes(plan: Plan) -> list[tuple[Path, Pretrain]]:
         if not sources:
             raise InputError(f"{path} uses no story worlds, so --worlds-only leaves it nothing to learn from.")
         moved = {"tokenizer": plan.work / "tokenizer", "data": sources, "init": found[-1][0] if found else None}
-        stage = plan.work / (f"stage{number}" if plan.config == "small" and len(paths) == 2 else path.stem)
+        stage = plan.work / (f"stage{number}" if len(paths) > 1 else path.stem)
         found.append((stage, recipe.model_copy(update=moved)))
     return found
 
