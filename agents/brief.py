@@ -38,6 +38,16 @@ class Brief(Model):
             raise ValueError("empty")
         return logline
 
+    @field_validator("title", "genre", "tone", "setting")
+    @classmethod
+    def _without_tokens(cls, wish: str) -> str:
+        return clean(wish)
+
+    @field_validator("plot", "avoid")
+    @classmethod
+    def _all_without_tokens(cls, wishes: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(filter(None, map(clean, wishes)))
+
 
 _ADVICE = {
     "logline": f"The premise must say something, in at most {MAX_LOGLINE:,} characters; best is one sentence: who wants what.",

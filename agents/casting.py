@@ -45,10 +45,12 @@ def read_brief(brief: Brief) -> Casting:
             if mention.name not in casting.places and len(casting.places) < MAX_PLACES:
                 casting.places.append(mention.name)
             _mark(casting, mention, "place", casting.places)
-        elif len(casting.things) < MAX_THINGS:
-            kind = EntityKind(mention.kind)
-            casting.things.append((kind, mention.name))
-            casting.spans.append((mention.start, mention.end, f"<{kind}{len(casting.things)}>"))
+            continue
+        thing = (EntityKind(mention.kind), mention.name)
+        if thing not in casting.things and len(casting.things) < MAX_THINGS:
+            casting.things.append(thing)
+        if thing in casting.things:
+            casting.spans.append((mention.start, mention.end, f"<{thing[0]}{casting.things.index(thing) + 1}>"))
     for wish in casting.cast:
         place = workplace(wish.role)
         if place and not casting.places:
@@ -98,7 +100,8 @@ def cast_entities(wishes: list[CharacterWish], logline: str, rng: random.Random,
     for number, wish in enumerate(wishes, 1):
         pronouns = pronouns_for(wish, logline, number == 1, rng)
         taken = frozenset(w.name for w in wishes if w.name) | {e.name for e in entities}
-        name = wish.name or pick_name(pronouns, rng, taken)
+        twice = number > given and wish.name in {e.name for e in entities}
+        name = pick_name(pronouns, rng, taken) if twice or not wish.name else wish.name
         entities.append(
             Entity(
                 id=f"c{number}", kind=EntityKind.CHARACTER, name=name, slot=f"<{pronouns}{number}>", pronouns=pronouns,

@@ -25,14 +25,15 @@ _SMALL = frozenset("a an and at by for from in of on or over the to under with".
 
 def article(word: str) -> str:
     """``a`` or ``an``, by the sound that ``word`` begins with."""
-    vowel = (word[:1].lower() in "aeiou" and not _SOUNDS_CONSONANT.match(word)) or word.lower().startswith(
-        ("hour", "heir")
+    vowel = (word[:1].lower() in tuple("aeiou") and not _SOUNDS_CONSONANT.match(word)) or word.lower().startswith(
+        ("hour", "heir", "honest", "honor", "honour")
     )
     return "an" if vowel else "a"
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    first = text[:1].upper()
+    return first + text[1:] if len(first) == 1 else text
 
 
 def title_case(text: str) -> str:
@@ -66,7 +67,8 @@ class Naming:
             if e.role and e.slot and e.role.lower() not in names
         }
         self._names = names
-        longest_first = sorted(names, key=len, reverse=True)
+        spelled = {e.name for e in self.entities} | {a for e in self.entities for a in e.aliases} | set(names)
+        longest_first = sorted((s for s in spelled if s.lower() in names), key=lambda s: (-len(s), s))
         self._pattern = (
             re.compile(r"(?<![\w<])(" + "|".join(map(re.escape, longest_first)) + r")(?![\w>])", re.IGNORECASE)
             if names
@@ -102,7 +104,14 @@ class Naming:
     def slotted(self, text: str) -> str:
         """Put slots in place of names, longest name first, after taking out tokens that a person may have typed."""
         text = clean(text)
-        return self._pattern.sub(lambda m: self._names[m.group().lower()], text) if self._pattern else text
+        return self._pattern.sub(lambda m: self._slot_of(m.group()), text) if self._pattern else text
+
+    def _slot_of(self, words: str) -> str:
+        """The slot of a name as it was matched: a pattern knows more letters as equal than lower case does (s and ſ)."""
+        known = self._names.get(words.lower())
+        return known or next(
+            slot for name, slot in self._names.items() if re.fullmatch(re.escape(name), words, re.IGNORECASE)
+        )
 
     def named(self, slots_text: str) -> tuple[Entity, ...]:
         """The entities whose slots stand in a slotted text, in order of first mention, once each."""

@@ -70,6 +70,7 @@ def plan_outline(
 
 def stage_of(named: Sequence[Entity], premise: Premise, place: str | None) -> tuple[tuple[str, ...], str]:
     """Who and what is on stage when a beat names ``named``: they, the protagonist where nobody is named, and a place."""
+    named = tuple(dict.fromkeys(named))
     people = [e.id for e in named if e.kind is EntityKind.CHARACTER] or [premise.cast[0].id]
     things = [e.id for e in named if e.kind not in {EntityKind.CHARACTER, EntityKind.PLACE}]
     places = [e.id for e in named if e.kind is EntityKind.PLACE]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from agents.brief import Brief, CharacterWish
 from agents.casting import (
@@ -42,24 +42,27 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+_Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
 class CastProposal(_Frozen):
     pronouns: Pronouns
-    role: str
-    trait: str
-    goal: str
-    name: str = ""
+    role: _Said
+    trait: _Said
+    goal: _Said
+    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
 
 
 class ThingProposal(_Frozen):
     kind: EntityKind
-    name: str
+    name: _Said
 
 
 class Proposal(_Frozen):
     """What the model adds to a brief, as it writes it: JSON."""
 
     cast: tuple[CastProposal, ...] = Field(min_length=1, max_length=4)
-    places: tuple[str, ...] = Field(min_length=1)
+    places: tuple[_Said, ...] = Field(min_length=1)
     things: tuple[ThingProposal, ...] = ()
 
 

@@ -103,7 +103,9 @@ class _Reader:
         while self.at < len(self.tokens):
             word, before = self.word(), self.tokens[self.at - 1][0].lower() if self.at else "."
             capital = word[0].isupper() and (self.at > 0 or self._opens_with_name()) and word != "I"
-            if word.lower() in _DETERMINERS:
+            if word.lower() == "that" and self._tells_of(before):
+                self.at += 1
+            elif word.lower() in _DETERMINERS:
                 self._noun_phrase(before)
             elif capital and before not in {".", "!", "?"}:
                 self._proper_name(before)
@@ -114,10 +116,15 @@ class _Reader:
                 self.at += 1
         return self.mentions
 
+    def _tells_of(self, before: str) -> bool:
+        """Whether "that" goes with the noun before it, as in "a city that sings"."""
+        return before[0].isalpha() and before not in _PLACING | _BINDING | _BREAKS and not self.is_verb(self.at - 1)
+
     def _opens_with_name(self) -> bool:
         following = self.word(1).lower()
         known = self.word().lower() in _DETERMINERS | _BREAKS | _PLACING | _BINDING | words("verbs")
-        return not known and (following == "," or following in words("verbs") or self.word(1)[0].isupper())
+        paired = following == "and" and self.word(2)[0].isupper()
+        return not known and (paired or following == "," or following in words("verbs") or self.word(1)[0].isupper())
 
     def _proper_name(self, before: str) -> None:
         start = self.tokens[self.at][1]
@@ -136,6 +143,9 @@ class _Reader:
             role_start, role_end, head = self.phrase()
             role = self.text[role_start:role_end].partition(" ")[2] if head else ""
             end = role_end if role else end
+            if role and self.word() == ",":  # it closes the aside
+                end = self.tokens[self.at][2]
+                self.at += 1
         self.mentions.append(Mention(start, end, "character", name, role))
 
     def _noun_phrase(self, before: str) -> None:

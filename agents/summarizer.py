@@ -20,7 +20,7 @@ _NOTE = Sampling(temperature=0.3, max_tokens=48)
 _CANDIDATES = 3
 _PLAIN_BUDGET = 400
 # What a person wrote or edited may be longer than the small model's context.
-_PARAGRAPH = 300
+_SUMMARY, _PARAGRAPH = 128, 300
 
 
 def update_summary(
@@ -68,7 +68,7 @@ def _append_note(
     _, text = render(
         "summarizer/update",
         "slots",
-        summary=" ".join(before),
+        summary=shorten(" ".join(before), engine.count_tokens, _SUMMARY, keep_end=True),
         paragraph=shorten(naming.slotted(paragraph), engine.count_tokens, _PARAGRAPH),
     )
     request = Request(prompt=Prompt(text=text), sampling=_NOTE, n=_CANDIDATES, seed=seed, ban=naming.banned(on_stage))

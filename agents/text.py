@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_ABBREVIATIONS = r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)"
+_ABBREVIATIONS = r"(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)"
 _SENTENCE_END = re.compile(
     _ABBREVIATIONS + r"(?<=[.!?])[\"'”’]?\s+(?=[\"'“‘]?[A-Z<])|(?<=[.!?][\"”])\s+(?=[\"“]?[A-Z<])"
 )

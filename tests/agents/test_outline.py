@@ -1,0 +1,195 @@
+"""The outline agent: beats that follow the arc, bring in the premise and repeat nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from agent_samples import CLOCK, HARBOUR, MARA, MILL, PREMISE, TOBIAS, Recorder, SlotsRecorder
+from jsonschema import Draft202012Validator, ValidationError
+
+from agents.engines.base import Request
+from agents.outline import Planned, outline_schema, plan_outline, stage_of
+from planner.state import Beat, Outline
+from prompts.errors import BadOutput
+from prompts.slots import slot_tokens
+
+STEPS = (
+    Planned(label="Loss", purpose="setup", tension=0.1, paragraphs=2),
+    Planned(label="Search", purpose="rising", tension=0.5, paragraphs=3),
+    Planned(label="End", purpose="resolution", tension=0.2, paragraphs=1),
+)
+WRITTEN: list[dict[str, Any]] = [
+    {
+        "happens": "Mara loses the clock.",
+        "on_stage": ["Mara", "the clock"],
+        "place": "the mill",
+        "change": "it is gone",
+    },
+    {"happens": "Tobias runs.", "on_stage": ["tobias", "Zed"], "place": "nowhere", "change": ""},
+    {"happens": "All is well.", "on_stage": [], "place": "the harbour", "change": "peace"},
+]
+
+
+def planned(engine: Recorder, steps: tuple[Planned, ...] = STEPS, on_beat: Any = None) -> Outline:
+    return plan_outline(engine, PREMISE, "three-act", steps, 9, on_beat)
+
+
+def as_json(beats: Any) -> str:
+    return json.dumps({"beats": beats})
+
+
+def test_the_plain_prompt_holds_people_places_steps_and_wishes() -> None:
+    engine = Recorder([as_json(WRITTEN)])
+    planned(engine)
+    (request,) = engine.requests
+    for part in (
+        "Title: The Clock. Genre: mystery. Tone: wry.", PREMISE.logline, "- Tobias (he), engineer; proud; wants to be believed",
+        "Places: the mill; the harbour", "Things: the clock", "The writer wishes: a storm at the end", "Never use: blood",
+        "these 3 steps", "2. Search (rising, tension 0.5, 3 paragraphs)",
+    ):  # fmt: skip
+        assert part in request.prompt.text
+    assert request.json_schema == outline_schema(PREMISE, 3)
+
+
+def test_a_plain_outline_follows_steps_and_knows_only_the_storys_own() -> None:
+    seen: list[Beat] = []
+    outline = planned(Recorder([as_json(WRITTEN)]), on_beat=seen.append)
+    assert outline.arc == "three-act"
+    assert list(outline.beats) == seen
+    assert [(b.label, b.purpose, b.paragraphs, b.tension) for b in seen] == [
+        ("Loss", "setup", 2, 0.1), ("Search", "rising", 3, 0.5), ("End", "resolution", 1, 0.2),
+    ]  # fmt: skip
+    assert [(b.on_stage, b.place) for b in seen] == [
+        (("c1", "p1", "t1"), "p1"), (("c2", "p1"), "p1"), (("c1", "p2"), "p2"),
+    ]  # fmt: skip
+    assert [b.change for b in seen] == ["it is gone", "", "peace"]
+
+
+def test_a_model_that_repeats_names_or_writes_too_many_beats_does_no_harm() -> None:
+    beats = [WRITTEN[0] | {"on_stage": ["Mara"] * 30}] * 5
+    outline = planned(Recorder([as_json(beats)]))
+    assert [beat.on_stage for beat in outline.beats] == [("c1", "p1")] * 3
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ("no", "not the JSON"),
+        ("[]", "not the JSON"),
+        ("{}", "not the JSON"),
+        ('{"beats": 3}', "not the JSON"),
+        ('{"beats": {"happens": "x"}}', "not the JSON"),
+        (as_json(WRITTEN)[:-9], "not the JSON"),
+        (as_json([{"happens": ""}] * 3), "not the JSON"),
+        (as_json([{"happens": "x" * 501}] * 3), "not the JSON"),
+        (as_json(WRITTEN[:2]), "wrote 2 beats where the arc has 3"),
+        (as_json([]), "wrote 0 beats where the arc has 3"),
+    ],
+)
+def test_an_outline_that_is_not_as_asked_is_kept_in_the_error(raw: str, said: str) -> None:
+    with pytest.raises(BadOutput, match=said) as raised:
+        planned(Recorder([raw]))
+    assert raised.value.raw == raw
+
+
+def test_the_schema_allows_the_storys_own_and_nobody_else() -> None:
+    validator = Draft202012Validator(outline_schema(PREMISE, 1))
+    validator.validate({"beats": [WRITTEN[0]]})
+    for wrong in ({"on_stage": ["Zed"]}, {"place": "nowhere"}, {"happens": ""}, {"more": 1}):
+        with pytest.raises(ValidationError):
+            validator.validate({"beats": [WRITTEN[0] | wrong]})
+    with pytest.raises(ValidationError):
+        validator.validate({"beats": [WRITTEN[0]] * 2})
+
+
+def test_the_small_model_is_asked_beat_by_beat_in_slots() -> None:
+    lines = {
+        10: "<she1> misses <item1> in <place1>.",
+        11: "<he2> hides by a river.",
+        12: "<she1> and <he2> make peace.",
+    }
+    engine = SlotsRecorder(lambda request, index: lines[request.seed])
+    seen: list[Beat] = []
+    outline = planned(engine, on_beat=seen.append)
+    assert [beat.happens for beat in outline.beats] == [
+        "Mara misses the clock in the mill.", "Tobias hides by a river.", "Mara and Tobias make peace.",
+    ]  # fmt: skip
+    assert [beat.on_stage for beat in outline.beats] == [("c1", "p1", "t1"), ("c2", "p1"), ("c1", "c2", "p1")]
+    assert outline.beats[0].change == "we know who Mara is and what is missing"
+    assert list(outline.beats) == seen
+    assert engine.requests[0].prompt.text == (
+        "<|plan|><|tags|>mystery, wry<|cast|><she1> the <role1>, stubborn and afraid of; <he2> the <role2>, proud"
+        "<|stage|><place1> <place2> <item1><|logline|><she1>, a <role1>, must find <item1> before <he2> sells it."
+        "<|done|><|beat|>setup 1/3:"
+    )
+    assert engine.requests[2].prompt.text.endswith(
+        "<|done|><she1> misses <item1> in <place1>. <he2> hides by a river.<|beat|>resolution 3/3:"
+    )
+
+
+def test_only_the_premises_own_may_be_drawn() -> None:
+    engine = SlotsRecorder(lambda request, index: f"<she1> waits {request.seed}.")
+    planned(engine)
+    own = {e.slot for e in PREMISE.entities} | {"<role1>", "<role2>"}
+    for request in engine.requests:
+        assert set(slot_tokens()) - set(request.ban) == own
+
+
+def test_a_beat_that_brings_in_what_the_premise_names_is_chosen() -> None:
+    def script(request: Request, index: int) -> str:
+        return "<she1> follows <item1> to <place1>." if index == 5 else f"<he2> counts {index} birds {request.seed}."
+
+    outline = planned(SlotsRecorder(script))
+    assert outline.beats[0].happens == "Mara follows the clock to the mill."
+    assert outline.beats[1].happens.startswith("Tobias counts 0")
+
+
+def test_a_beat_that_was_told_is_not_told_again() -> None:
+    def script(request: Request, index: int) -> str:
+        return "<she1> opens a heavy door." if index < 7 else f"<he2> burns letters number{request.seed}."
+
+    outline = planned(SlotsRecorder(script))
+    assert [beat.happens for beat in outline.beats][:2] == [
+        "Mara opens a heavy door.",
+        "Tobias burns letters number11.",
+    ]
+
+
+def test_a_cut_off_beat_is_the_last_choice_and_loses_its_unfinished_sentence() -> None:
+    candidates = ["<she1> sleeps. Then <she1> wakes and", *["<she1> sings."] * 7]
+    step = STEPS[:1]
+    assert planned(SlotsRecorder(candidates, cut=[0]), step).beats[0].happens == "Mara sings."
+    assert planned(SlotsRecorder(candidates[:1] * 8, cut=range(8)), step).beats[0].happens == "Mara sleeps."
+
+
+def test_a_model_that_says_nothing_still_gives_a_beat() -> None:
+    assert planned(SlotsRecorder(lambda *_: " "), STEPS[:1]).beats[0].happens == "Mara goes on."
+
+
+def test_a_long_arc_keeps_the_prompt_bounded() -> None:
+    engine = SlotsRecorder(lambda request, index: f"<she1> finds sign number{request.seed}.")
+    planned(engine, (STEPS[0],) * 40)
+    sizes = [len(request.prompt.text.split()) for request in engine.requests]
+    assert sizes[-1] == sizes[8] == max(sizes)
+    told = engine.requests[-1].prompt.text.partition("<|done|>")[2]
+    assert "number10." in told
+    assert "number48." in told
+    assert "number30." not in told
+
+
+@pytest.mark.parametrize(
+    ("named", "place", "on_stage"),
+    [
+        ((), None, (("c1", "p1"), "p1")),
+        ((), "p2", (("c1", "p2"), "p2")),
+        ((HARBOUR,), "p1", (("c1", "p2"), "p2")),
+        ((CLOCK, TOBIAS, HARBOUR, MILL), None, (("c2", "p2", "p1", "t1"), "p2")),
+        ((MARA, MARA, CLOCK, CLOCK), "p2", (("c1", "p2", "t1"), "p2")),
+    ],
+)
+def test_on_stage_is_who_is_named_and_always_somebody_somewhere(
+    named: tuple[Any, ...], place: str | None, on_stage: object
+) -> None:
+    assert stage_of(named, PREMISE, place) == on_stage

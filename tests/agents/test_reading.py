@@ -1,0 +1,92 @@
+"""Reading a premise by grammar: what is found, and where."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from agents.reading import is_person, read_premise, workplace
+
+PREMISES: list[tuple[str, list[tuple[str, str, str]]]] = [
+    ("A lighthouse keeper finds a door under the sea.",
+     [("character", "", "lighthouse keeper"), ("site", "the door under the sea", "")]),
+    ("Mara, a baker, must find her stolen clock.", [("character", "Mara", "baker"), ("site", "the stolen clock", "")]),
+    ("A dragon guards a bridge in the mountains.",
+     [("character", "", "dragon"), ("site", "the bridge", ""), ("place", "the mountains", "")]),
+    ("Two sisters inherit a haunted house.", [("character", "", "sisters"), ("site", "the haunted house", "")]),
+    ("Tom and Anna sail to the island.", [("character", "Tom", ""), ("character", "Anna", ""), ("site", "the island", "")]),
+    ("The old detective wakes up in a strange city with no memory.",
+     [("character", "", "old detective"), ("place", "the strange city", "")]),
+    ("A robot learns to paint.", [("character", "", "robot")]),
+    ("In a small village, a boy finds a letter.",
+     [("place", "the small village", ""), ("character", "", "boy"), ("note", "the letter", "")]),
+    ("Elena Vargas steals a ship from the harbour.",
+     [("character", "Elena Vargas", ""), ("site", "the ship", ""), ("place", "the harbour", "")]),
+    ("When the clocks stop, a watchmaker searches for her daughter.",
+     [("site", "the clocks", ""), ("character", "", "watchmaker"), ("character", "", "daughter")]),
+    ("A librarian discovers a book of maps in the cellar.",
+     [("character", "", "librarian"), ("note", "the book", ""), ("place", "the cellar", "")]),
+    ("Jonas loses his grandfather's compass.", [("character", "Jonas", ""), ("item", "the compass", "")]),
+    ("A knight who fears horses must ride to the castle.", [("character", "", "knight"), ("site", "the castle", "")]),
+    ("Ida works in the bakery.", [("character", "Ida", ""), ("place", "the bakery", "")]),
+    ("An astronaut hears music on the moon.", [("character", "", "astronaut"), ("place", "the moon", "")]),
+    ("A child finds a map to the old mill.",
+     [("character", "", "child"), ("note", "the map", ""), ("place", "the old mill", "")]),
+    ("Three thieves steal a painting from the museum.",
+     [("character", "", "thieves"), ("note", "the painting", ""), ("place", "the museum", "")]),
+    ("A painter finds a machine that grants wishes.", [("character", "", "painter"), ("site", "the machine", "")]),
+    ("A pilot lands in Reykjavik.", [("character", "", "pilot"), ("place", "Reykjavik", "")]),
+    ("A smuggler from Lisbon befriends a whale.",
+     [("character", "", "smuggler"), ("place", "Lisbon", ""), ("beast", "the whale", "")]),
+    ("A letter arrives.", [("note", "the letter", "")]),
+    ("I find a key.", [("item", "the key", "")]),
+    ("He wants to go home.", []),
+    ("Love conquers all.", []),
+    ("!?.,", []),
+    ("", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("premise", "mentions"), PREMISES, ids=[premise for premise, _ in PREMISES])
+def test_a_premise_gives_its_people_places_and_things(premise: str, mentions: list[tuple[str, str, str]]) -> None:
+    assert [(m.kind, m.name, m.role) for m in read_premise(premise)] == mentions
+
+
+WORDS = st.sampled_from(
+    "a the her two that Mara Tom Anna's baker girl dragon door letter village sea finds must steals and of in from under with "
+    "when I , . ! ? \" ; “ – é 7 I'm o'clock".split()
+)
+
+
+@given(st.one_of(st.text(max_size=80), st.lists(WORDS, max_size=14).map(" ".join)))
+@example("Tom")
+@example("the")
+def test_spans_give_back_their_words_in_order_and_never_overlap(text: str) -> None:
+    end = 0
+    for mention in read_premise(text):
+        assert end <= mention.start < mention.end <= len(text)
+        words = text[mention.start : mention.end]
+        assert words == words.strip()
+        if mention.kind == "character":
+            assert words.startswith(mention.name) or mention.name == ""
+            assert mention.role in words
+        else:
+            assert words.rsplit(maxsplit=1)[-1] == mention.name.rsplit(maxsplit=1)[-1]
+        end = mention.end
+
+
+@pytest.mark.parametrize(
+    ("head", "person"),
+    [("baker", True), ("Queen", True), ("thief", True), ("librarian", True), ("tower", False), ("letter", False), ("key", False)],
+)  # fmt: skip
+def test_a_person_is_known_by_list_or_ending(head: str, person: bool) -> None:
+    assert is_person(head) is person
+
+
+@pytest.mark.parametrize(
+    ("role", "place"),
+    [("lighthouse keeper", "the lighthouse"), ("Village school teacher", "the school"), ("baker", ""), ("", "")],
+)
+def test_a_role_may_tell_the_workplace(role: str, place: str) -> None:
+    assert workplace(role) == place
