@@ -6,6 +6,7 @@ It draws n candidates from one prompt and keeps the best (agents/choose.py). It 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from pydantic import Field
@@ -19,6 +20,8 @@ from agents.text import whole_sentences
 from planner.state import ArcPosition, Beat, Entity, EntityKind, Finding, Line, Model, Outline, PointOfView, Premise
 from prompts.load import render
 
+# The end of a stream that may still become a slot, and the article that would have to fit it.
+_OPEN = re.compile(r"(?:\b[Aa]n?\s*)?(?:<(?:[a-z]+\d?)?)?$")
 # The small model's context is 512 tokens: these budgets and the paragraph that it writes fit in, whatever a person typed.
 _SUMMARY, _LAST, _BEAT = 96, 120, 44
 Check = Callable[[str], Sequence[Finding]]
@@ -151,15 +154,14 @@ def _wanted(task: Task, naming: Naming) -> list[str]:
 
 
 def _filling(naming: Naming, on_text: OnText) -> OnText:
-    """Fill slots in a stream: pieces are held back while they could still be part of a slot."""
+    """Fill slots in a stream: pieces are held back while they could still be part of a slot or the article before one."""
     held = ""
     shown = 0
 
     def feed(piece: str) -> None:
         nonlocal held, shown
         held += piece
-        safe = held[: held.rfind("<")] if "<" in held[-10:] and ">" not in held[held.rfind("<") :] else held
-        filled = naming.fill(safe)
+        filled = naming.fill(_OPEN.sub("", held))
         if len(filled) > shown:
             on_text(filled[shown:])
             shown = len(filled)

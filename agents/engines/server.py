@@ -50,28 +50,28 @@ class ServerEngine:
 
     def models(self) -> list[str]:
         """The names of the models that the server offers."""
-        with _explained(self.url):
+        with _explained(self.url, self._client.api_key):
             return [model.id for model in self._client.models.list().data]
 
     def complete(self, request: Request, on_text: OnText | None = None) -> tuple[Completion, ...]:
         """One call for all ``request.n`` candidates; only a single candidate is streamed, since streams cost CPU time."""
-        with _explained(self.url):
+        with _explained(self.url, self._client.api_key):
             if on_text and request.n == 1:
                 return (self._stream(request, on_text),)
             answer = self._client.chat.completions.create(**self._arguments(request))
-        if not answer.choices:
+            used = answer.usage
+            completions = tuple(
+                Completion(
+                    text=choice.message.content or "", tokens=_tokens(choice, used, len(answer.choices)),
+                    prompt_tokens=used.prompt_tokens if used else 0, logprob=_logprob(choice),
+                    finish="length" if choice.finish_reason == "length" else "stop",
+                )
+                for choice in answer.choices
+            )  # fmt: skip
+        if not completions:
             raise EngineError(
                 f"The server at {self.url} answered without a text; look at its log, then continue the story."
             )
-        used = answer.usage
-        completions = tuple(
-            Completion(
-                text=choice.message.content or "", tokens=_tokens(choice, used, len(answer.choices)),
-                prompt_tokens=used.prompt_tokens if used else 0, logprob=_logprob(choice),
-                finish="length" if choice.finish_reason == "length" else "stop",
-            )
-            for choice in answer.choices
-        )  # fmt: skip
         if on_text:
             on_text(completions[0].text)
         return completions
@@ -147,13 +147,14 @@ def _logprob(choice: Any) -> float | None:
 class _explained:  # noqa: N801 - reads as a statement: with _explained(url)
     """Turn the client library's errors into one sentence each."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, key: str) -> None:
+        self.url, self.key = url, key
 
     def __enter__(self) -> None:
         return
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        import httpx2
         import openai
 
         if isinstance(error, openai.APIConnectionError):
@@ -164,16 +165,22 @@ class _explained:  # noqa: N801 - reads as a statement: with _explained(url)
             raise EngineError(f"The server at {self.url} wants another key; set {KEY_VARIABLES[0]}.") from error
         if isinstance(error, openai.APIStatusError):
             raise EngineError(
-                f"The server at {self.url} refused the request ({error.status_code}): {_reason(error)}"
+                f"The server at {self.url} refused the request ({error.status_code}): {_reason(error, self.key)}"
             ) from error
-        if isinstance(error, openai.OpenAIError | ValueError):
+        if isinstance(error, httpx2.HTTPError):
+            raise ServerUnreachable(
+                f"The server at {self.url} broke off its answer; look at its log, then continue the story."
+            ) from error
+        # Attribute and type errors come from answers of another shape: the client library hands them on unchecked.
+        if isinstance(error, openai.OpenAIError | ValueError | AttributeError | TypeError):
             raise EngineError(
                 f"The answer of the server at {self.url} cannot be read: is it OpenAI-compatible?"
             ) from error
 
 
-def _reason(error: openai.APIStatusError) -> str:
+def _reason(error: openai.APIStatusError, key: str) -> str:
+    """What the server says of its refusal, on one line; some servers repeat the key, which is left out."""
     body = error.body if isinstance(error.body, dict) else {}
     inner = body.get("error", body)
     message = inner.get("message") if isinstance(inner, dict) else None
-    return str(message or error.message)[:300]
+    return " ".join(str(message or error.message).replace(key, "***").split())[:300]

@@ -32,6 +32,8 @@ def score(text: str = GOOD, **changes: Any) -> Score:
         (GOOD[:-1], False, 0.5),
         (GOOD + ' "Who?"', False, 0.0),
         (GOOD + " “Who?”", False, 0.0),
+        (GOOD + " He told me.", False, 1.0),
+        (GOOD + ' "I know," he said.', False, 0.0),
         ("", True, 2.5),
     ],
 )
@@ -53,6 +55,11 @@ def test_faults_of_form_add_up(text: str, cut: bool, faults: float) -> None:
 )
 def test_each_flaw_lowers_the_score(worse: dict[str, Any]) -> None:
     assert score(**worse).total < score().total
+
+
+def test_a_first_person_story_may_say_i() -> None:
+    assert form_faults(GOOD + " He told me.", False, first_person=True) == 0.0
+    assert score(GOOD + " He told me.", first_person=True).total > score(GOOD + " He told me.").total
 
 
 def test_an_error_costs_more_than_a_warning_and_a_note_nothing() -> None:
