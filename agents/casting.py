@@ -38,9 +38,9 @@ def read_brief(brief: Brief) -> Casting:
     unclaimed = list(range(len(casting.cast)))  # characters by flag, waiting for a role that the premise speaks of
     for mention in read_premise(brief.logline):
         if mention.kind == "character":
-            _add_character(casting, mention, unclaimed)
+            _add_character(casting, mention, brief.logline[mention.start : mention.end], unclaimed)
             continue
-        casting.said[mention.name] = brief.logline[mention.start : mention.end]
+        casting.said.setdefault(mention.name, brief.logline[mention.start : mention.end])
         if mention.kind == "place":
             if mention.name not in casting.places and len(casting.places) < MAX_PLACES:
                 casting.places.append(mention.name)
@@ -63,10 +63,20 @@ def _mark(casting: Casting, mention: Mention, kind: str, names: list[str]) -> No
         casting.spans.append((mention.start, mention.end, f"<{kind}{names.index(mention.name) + 1}>"))
 
 
-def _add_character(casting: Casting, mention: Mention, unclaimed: list[int]) -> None:
+def _claim(casting: Casting, mention: Mention, definite: bool, unclaimed: list[int]) -> int | None:
+    """Which of the cast an unnamed mention means: who has its role ("a girl ... The girl"), else who waits for one."""
+    free = {i for i in range(len(casting.cast)) if definite} | set(unclaimed)
+    same = [i for i in sorted(free) if casting.cast[i].role.lower() == mention.role.lower()]
+    without_role = [i for i in unclaimed if not casting.cast[i].role]
+    return next(iter((*same, *without_role, *unclaimed)), None)
+
+
+def _add_character(casting: Casting, mention: Mention, words: str, unclaimed: list[int]) -> None:
     index = next((i for i, wish in enumerate(casting.cast) if mention.name and wish.name == mention.name), None)
-    if index is None and unclaimed and not mention.name:
-        index = unclaimed.pop(0)
+    the = words.partition(" ")[0]
+    if index is None and not mention.name:
+        index = _claim(casting, mention, the.lower() == "the", unclaimed)
+    again = index is not None and index not in unclaimed
     if index is None:
         if len(casting.cast) >= 4:
             return
@@ -77,7 +87,7 @@ def _add_character(casting: Casting, mention: Mention, unclaimed: list[int]) -> 
     wish = casting.cast[index]
     casting.cast[index] = wish.model_copy(update={"role": wish.role or mention.role})
     # "A <role1> finds ..." where the premise gives only the role; "<c1> finds ..." where it gives the name.
-    token = f"<c{index + 1}>" if mention.name else f"a <role{index + 1}>"
+    token = f"<c{index + 1}>" if mention.name else f"{the if again else 'a'} <role{index + 1}>"
     casting.spans.append((mention.start, mention.end, token))
 
 

@@ -37,6 +37,14 @@ def slotted(**wishes: object) -> str:
         ({"logline": "A baker finds a key.", "characters": ["Tobias"]}, r"A <role1> finds <item1>."),
         ({"logline": "Tobias finds a key.", "characters": ["Ida", "Tobias"]}, r"<he2> finds <item1>."),
         ({"logline": "A baker finds a door. The door opens."}, r"A <role1> finds <site1>. <site1> opens."),
+        (
+            {"logline": "A girl finds a key. The girl loses the key."},
+            r"A <role1> finds <item1>. The <role1> loses <item1>.",
+        ),
+        (
+            {"logline": "Mara, a baker, weeps until the baker meets a baker."},
+            r"<she1> weeps until the <role1> meets a <role2>.",
+        ),
         ({"logline": "It rains"}, "It rains."),
     ],
 )
@@ -50,10 +58,26 @@ def test_a_flag_character_takes_the_role_that_the_premise_gives() -> None:
     assert casting.places == ["the lighthouse"]
 
 
+@pytest.mark.parametrize(
+    ("characters", "roles"),
+    [
+        (["Ida: a baker", "Mara: a detective"], ["baker", "detective"]),
+        (["Ida: a baker", "Mara"], ["baker", "detective"]),
+        (["Ida: a baker"], ["baker"]),
+    ],
+)
+def test_the_character_whose_role_fits_is_meant(characters: list[str], roles: list[str]) -> None:
+    brief = make_brief(logline="A detective finds a body.", characters=characters)
+    casting = read_brief(brief)
+    assert [wish.role for wish in casting.cast] == roles
+    assert casting.spans[0][2] == f"a <role{len(roles)}>"
+
+
 def test_the_same_thing_named_twice_is_one_thing() -> None:
     casting = read_brief(make_brief(logline="A baker finds a key and loses the key."))
     assert casting.things == [(EntityKind.ITEM, "the key")]
     assert [token for _, _, token in casting.spans] == ["a <role1>", "<item1>", "<item1>"]
+    assert thing_entities(casting.things, casting.said, 1)[0].aliases == ("a key",)
 
 
 def test_a_setting_by_flag_comes_first() -> None:
