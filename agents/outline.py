@@ -16,15 +16,16 @@ from agents.engines.base import Engine, Prompt, Request, Sampling
 from agents.lexicon import known_genre
 from agents.memory import LOGLINE_TOKENS, shorten
 from agents.naming import Naming, cast_lines
-from agents.text import stems, whole_sentences
+from agents.text import sentences, stems
 from planner.state import Beat, Entity, EntityKind, Outline, Premise, Purpose
+from prompts.control import clean
 from prompts.errors import BadOutput
 from prompts.load import render
 
 OnBeat = Callable[[Beat], None]
-_BEAT = Sampling(temperature=0.9, top_p=0.95, max_tokens=48)
+_BEAT = Sampling(temperature=0.7, top_p=0.95, max_tokens=56)
 _WHOLE = Sampling(temperature=0.8, max_tokens=3_000)
-_CANDIDATES = 8
+_CANDIDATES = 16
 _CHANGES: dict[Purpose, str] = {
     "setup": "we know who {0} is and what is missing",
     "inciting": "{0} can no longer let things be",
@@ -99,13 +100,12 @@ def _beat_by_beat(
             prompt=Prompt(text=text), sampling=_BEAT, n=_CANDIDATES, seed=seed + number,
             ban=naming.banned(premise.entities),
         )  # fmt: skip
-        happens = ""
-        best = float("-inf")
+        happens, best = f"{premise.cast[0].slot} goes on.", float("-inf")  # should every candidate be empty
         for completion in engine.complete(request):
-            candidate = whole_sentences(completion.text.strip()) or f"{premise.cast[0].slot} goes on."
-            score = (completion.logprob or 0.0) / max(completion.tokens, 1) - (completion.finish == "length")
+            candidate = next(iter(sentences(completion.text.strip())), "")
+            score = 1.5 * (completion.logprob or 0.0) / max(completion.tokens, 1) - (completion.finish == "length")
             score += _fit(candidate, done, missing, number / len(steps))
-            if score > best:
+            if candidate and score > best:
                 best, happens = score, candidate
         done.append(happens)
         missing = [slot for slot in missing if slot not in happens]
@@ -126,10 +126,10 @@ def _beat(step: Planned, happens: str, on_stage: tuple[str, ...], place: str, ch
 
 def _fit(candidate: str, done: Sequence[str], missing: Sequence[str], part: float) -> float:
     """How well a beat goes with those before it: new, and bringing in what the premise names early enough."""
-    words = stems(candidate)
-    overlap = max((len(words & stems(old)) / max(len(words | stems(old)), 1) for old in done), default=0.0)
+    words = stems(clean(candidate))
+    overlap = max((len(words & old) / max(len(words | old), 1) for old in (stems(clean(d)) for d in done)), default=0.0)
     brought = sum(slot in candidate for slot in missing)
-    urgency = 0.5 + 1.5 * part
+    urgency = 0.3 + 0.7 * part
     return min(brought, 2) * urgency - 3.0 * max(0.0, overlap - 0.25)
 
 

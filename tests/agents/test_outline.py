@@ -10,7 +10,7 @@ from agent_samples import CLOCK, HARBOUR, MARA, MILL, PREMISE, TOBIAS, Recorder,
 from jsonschema import Draft202012Validator, ValidationError
 
 from agents.engines.base import Request
-from agents.outline import Planned, outline_schema, plan_outline, stage_of
+from agents.outline import _CANDIDATES, Planned, outline_schema, plan_outline, stage_of
 from planner.state import Beat, Outline
 from prompts.errors import BadOutput
 from prompts.slots import slot_tokens
@@ -158,10 +158,13 @@ def test_a_beat_that_was_told_is_not_told_again() -> None:
 
 
 def test_a_cut_off_beat_is_the_last_choice_and_loses_its_unfinished_sentence() -> None:
-    candidates = ["<she1> sleeps. Then <she1> wakes and", *["<she1> sings."] * 7]
+    candidates = ["<she1> sleeps. Then <she1> wakes and", *["<she1> sings."] * (_CANDIDATES - 1)]
     step = STEPS[:1]
     assert planned(SlotsRecorder(candidates, cut=[0]), step).beats[0].happens == "Mara sings."
-    assert planned(SlotsRecorder(candidates[:1] * 8, cut=range(8)), step).beats[0].happens == "Mara sleeps."
+    assert (
+        planned(SlotsRecorder(candidates[:1] * _CANDIDATES, cut=range(_CANDIDATES)), step).beats[0].happens
+        == "Mara sleeps."
+    )
 
 
 def test_a_model_that_says_nothing_still_gives_a_beat() -> None:
