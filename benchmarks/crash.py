@@ -76,7 +76,7 @@ class Cage:
         if process.poll() is not None:
             return False
         process.kill()
-        process.wait()
+        process.communicate()  # waits, and closes the pipe
         return True
 
 

@@ -75,6 +75,8 @@ def load_shape(name: str) -> ArcShape:
         return ArcShape(**{"name": path.stem, **content})
     except OSError as error:
         raise InputError(f"The arc file {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"The arc file {path} is not text in UTF-8.") from error
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         raise InputError(f"The arc file {path} is not YAML{f' (line {where.line + 1})' if where else ''}.") from error

@@ -108,8 +108,8 @@ def premise_panel(premise: Premise) -> RenderableType:
     lines.append(Text("; ".join(rest), style="dim"))
     return Panel(
         Group(*lines),
-        title=f"[bold]{premise.title}[/]",
-        subtitle=genre_line(premise),
+        title=Text(premise.title, style="bold"),
+        subtitle=Text(genre_line(premise)),
         width=MEASURE + 4,
         padding=(1, 2),
     )
@@ -121,7 +121,7 @@ def outline_table(beats: list[Beat]) -> Table:
     table.add_column(style="dim", no_wrap=True, max_width=24)
     table.add_column(max_width=MEASURE - 26)
     for beat in beats:
-        table.add_row(_BARS[min(int(beat.tension * 8), 7)], beat.label, beat.happens)
+        table.add_row(_BARS[min(int(beat.tension * 8), 7)], Text(beat.label), Text(beat.happens))
     return table
 
 

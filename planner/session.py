@@ -13,7 +13,7 @@ from typing import Literal, cast
 
 from langchain_core.runnables import RunnableConfig
 
-from agents.brief import Brief
+from agents.brief import Brief, read_character
 from agents.engines.base import Engine
 from planner.arc import load_shape
 from planner.checkpoints import open_saver
@@ -29,11 +29,14 @@ MAIN = "main"
 
 
 def begin(library: Library, brief: Brief, seed: int, settings: WriteSettings, engine: Mapping[str, str]) -> StoryRow:
-    """Record a new story with everything that writing it depends on. Raises ``InputError`` for an arc that isn't one.
+    """Record a new story with everything that writing it depends on.
 
-    ``engine`` says which engine and model it was begun with; it never holds a key.
+    ``engine`` says which engine and model it was begun with; it never holds a key. Raises ``InputError`` for an arc that
+    isn't one, or a character without a name.
     """
     load_shape(brief.arc)
+    for wish in brief.characters:
+        read_character(wish)
     options = {
         "brief": brief.model_dump(mode="json"), "settings": settings.model_dump(mode="json"), "engine": dict(engine),
     }  # fmt: skip

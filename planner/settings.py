@@ -94,12 +94,12 @@ def load(flags: Mapping[str, Any] | None = None, folder: Path | None = None) -> 
     for layer in layers:
         for key, value in layer.values.items():
             if key not in sources:
-                raise InputError(f"{_where(layer, key)}: there is no setting {key!r}{_near(key, sources)}.")
+                raise InputError(f"{_where(layer, key)}: there is no setting {key!r}{_near(key, sources)}")
             merged[key], sources[key] = value, layer.source
             try:  # one at a time, so that the message can name its source
                 Settings.model_validate(_nested({key: value}))
             except ValidationError as error:
-                raise InputError(f"{_where(layer, key)}: {key} = {value!r}: {error.errors()[0]['msg']}.") from error
+                raise InputError(f"{_what(layer, key, value)}: {_reason(error)}.") from error
     return Loaded(Settings.model_validate(_nested(merged)), sources)
 
 
@@ -164,8 +164,30 @@ def _where(layer: Layer, key: str) -> str:
     return f"--{key.rsplit('.', 1)[-1].replace('_', '-')}"
 
 
+def _what(layer: Layer, key: str, value: object) -> str:
+    """Where a value stands and what it is, as the person wrote it."""
+    if layer.source == "flag":
+        return f"{_where(layer, key)} {value}"
+    return f"{_where(layer, key)}: {key.rsplit('.', 1)[-1]} = {value!r}"
+
+
+_REASONS = {
+    "greater_than_equal": "at least {ge:,g}", "greater_than": "more than {gt:,g}", "less_than_equal": "at most {le:,g}",
+    "less_than": "less than {lt:,g}", "int_parsing": "a whole number", "int_type": "a whole number",
+    "int_from_float": "a whole number", "float_parsing": "a number", "float_type": "a number", "string_type": "text",
+    "literal_error": "{expected}",
+}  # fmt: skip
+
+
+def _reason(error: ValidationError) -> str:
+    """What a value must be, in plain words."""
+    first = error.errors()[0]
+    wanted = _REASONS.get(first["type"])
+    return f"the value must be {wanted.format(**first.get('ctx', {}))}" if wanted else first["msg"]
+
+
 def _near(key: str, known: Mapping[str, str]) -> str:
     from difflib import get_close_matches
 
     close = get_close_matches(key, known, n=1)
-    return f"; did you mean {close[0]!r}" if close else ""
+    return f"; did you mean {close[0]!r}?" if close else "."

@@ -48,7 +48,9 @@ def within(name: str, *allowed: str) -> bool:
 
 
 def breaches(paths: list[Path], *allowed: str) -> list[str]:
-    return [f"{module(path)} imports {name}" for path in paths for name in sorted(ours(path)) if not within(name, *allowed)]
+    return [
+        f"{module(path)} imports {name}" for path in paths for name in sorted(ours(path)) if not within(name, *allowed)
+    ]
 
 
 def test_prompts_import_nothing_of_ours_but_themselves() -> None:
@@ -78,7 +80,9 @@ def test_the_command_line_knows_only_the_commands() -> None:
 
 def test_only_the_train_command_knows_the_training() -> None:
     paths = [*sources("planner", "agents", "prompts"), ROOT / "cli.py"]
-    assert [module(path) for path in paths if any(within(n, "finetune") for n in ours(path))] == ["planner.commands.train"]
+    assert [module(path) for path in paths if any(within(n, "finetune") for n in ours(path))] == [
+        "planner.commands.train"
+    ]
 
 
 def test_heavy_modules_are_never_imported_at_the_top_of_a_module() -> None:

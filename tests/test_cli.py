@@ -267,4 +267,6 @@ def test_the_doctor_exits_with_1_when_something_is_wrong() -> None:
 def test_without_a_command_there_is_help() -> None:
     result = fabula("--help")
     assert result.exit_code == 0
-    assert all(command in result.stdout for command in ("write", "continue", "list", "show", "config", "doctor", "train"))
+    assert all(
+        command in result.stdout for command in ("write", "continue", "list", "show", "config", "doctor", "train")
+    )

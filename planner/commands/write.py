@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from agents.brief import make_brief
 from planner import settings as setting
@@ -125,10 +126,10 @@ def _run(
         head = shelf.head(row.id, MAIN)
         print(json.dumps(to_json(after, shelf.summary(head) if head else None), ensure_ascii=False, indent=2))
     elif not quiet:
-        where = f", written to {out}" if out else ""
+        where = escape(f", written to {out}") if out else ""
         note = "already complete" if before.done else "complete"
         Console(stderr=True, soft_wrap=True).print(
-            f"[bold]{after.title}[/] is {note}: {len(after.paragraphs)} paragraphs, {after.words} words, seed "
+            f"[bold]{escape(after.title)}[/] is {note}: {len(after.paragraphs)} paragraphs, {after.words} words, seed "
             f"{row.seed}{where}. Read it again with: [bold]fabula show {row.id}[/]", highlight=False,
         )  # fmt: skip
 

@@ -18,6 +18,20 @@ _CAUSES = re.compile(
 _HANDS = {"left-handed", "right-handed"}
 
 
+# Colours that one pair of eyes or one head of hair may be called by, and looks that pass: red with smoke, dark with anger.
+_SHADES = [
+    set(words.split())
+    for words in ("grey gray silver white", "dark black brown", "fair blond golden", "hazel amber brown")
+]
+_PASSING = {"red eyes", "dark eyes"}
+
+
+def _agree(old: str, new: str) -> bool:
+    """Whether both can be true of one body at one time."""
+    one, other = old.partition(" ")[0], new.partition(" ")[0]
+    return old == new or bool({old, new} & _PASSING) or any({one, other} <= shades for shades in _SHADES)
+
+
 def _same_kind(old: str, new: str) -> bool:
     return attribute_kind(old) == attribute_kind(new) or {old, new} == _HANDS
 
@@ -27,7 +41,7 @@ def check(case: Case) -> Iterator[Finding]:
         if fact.relation is not Relation.IS or _CAUSES.search(_sentence_around(case.text, fact.quote)):
             continue
         for old in case.world.about(fact.subject, Relation.IS):
-            if old.object != fact.object and _same_kind(old.object, fact.object):
+            if not _agree(old.object, fact.object) and _same_kind(old.object, fact.object):
                 entity = case.entity(fact.subject)
                 yield Finding(
                     rule="attribute_changed", severity=Severity.ERROR, quotes=(fact.quote,), fact=old,

@@ -12,7 +12,7 @@ from planner.state import EntityKind, Finding, Relation, Severity
 # A dead person may be remembered, dreamt of, buried or come as a ghost.
 _EXCUSES = re.compile(
     r"\b(had|once|used to|remember\w*|dream\w*|ghost|spirit|memory|memories|grave|body|corpse|funeral|buried|portrait|"
-    r"photograph|letter|voice of|as if|would have|never again)\b",
+    r"photograph|letter|voice of|as if|as though|would have|never again|if|imagin\w*|wish\w*|ago|before|days? when)\b",
     re.IGNORECASE,
 )
 

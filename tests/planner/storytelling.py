@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from agents.brief import make_brief
 from agents.engines.base import Completion, Engine, OnText, Request
-from agents.engines.scripted import ScriptedEngine, Script, answer
+from agents.engines.scripted import Script, ScriptedEngine, answer
 from agents.generator import GeneratorSettings
 from planner.context import ROLES, WriteSettings
 from planner.events import Event
@@ -35,7 +35,10 @@ def opened(
 
 
 def tell(
-    library: Library, story: StoryRow, engine: Engine | None = None, listen: Callable[[Event], None] = lambda event: None
+    library: Library,
+    story: StoryRow,
+    engine: Engine | None = None,
+    listen: Callable[[Event], None] = lambda event: None,
 ) -> list[str]:
     """Write a story to its end; returns its paragraphs."""
     with opened(library, story, engine or ScriptedEngine(), listen) as session:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from storytelling import LOGLINE, is_paragraph, new_story, opened, paragraphs_say, tell, texts
+from storytelling import LOGLINE, new_story, opened, paragraphs_say, tell, texts
 
 from agents.engines.scripted import ScriptedEngine
 from agents.generator import GeneratorSettings
@@ -17,11 +17,16 @@ from prompts.errors import InputError
 GREEN = "Mara had green eyes, and she took the lamp from its hook and went down to the water to look for the door."
 BROWN = "Mara had brown eyes, and she took the lamp from its hook and went down to the water to look for the door."
 CLEAN = "The sea was quiet that night, and Mara counted the steps to the water, one by one, until her lamp went dark."
+LONG = (
+    "Mara had brown eyes. At dawn somebody knocked three times from below, and nobody on the rock dared to answer it."
+)
 SHORT = "Mara had brown eyes"
 MARA = ("Mara: stubborn, she",)
 
 
-@pytest.mark.parametrize(("arc", "paragraphs"), [("three-act", 3), ("three-act", 12), ("kishotenketsu", 8), ("freytag", 25)])
+@pytest.mark.parametrize(
+    ("arc", "paragraphs"), [("three-act", 3), ("three-act", 12), ("kishotenketsu", 8), ("freytag", 25)]
+)
 def test_a_story_has_the_beats_of_its_arc_and_the_length_that_was_asked_for(
     file_library: Library, arc: str, paragraphs: int
 ) -> None:
@@ -58,7 +63,9 @@ def test_a_draft_that_contradicts_the_story_is_written_anew_and_the_clean_one_is
     story = new_story(file_library, 3, characters=MARA)
     prompts: list[str] = []
     heard: list[Event] = []
-    told = tell(file_library, story, ScriptedEngine(paragraphs_say([GREEN, BROWN, CLEAN, CLEAN], prompts)), heard.append)
+    told = tell(
+        file_library, story, ScriptedEngine(paragraphs_say([GREEN, BROWN, CLEAN, CLEAN], prompts)), heard.append
+    )
     assert told[:2] == [GREEN, CLEAN]
     assert len(prompts) == 4
     assert "An earlier draft was wrong: Mara had green eyes (paragraph 1), here it is brown eyes" in prompts[2]
@@ -86,9 +93,9 @@ def test_a_model_that_never_gets_it_right_is_asked_a_bounded_number_of_times(
 
 def test_of_bad_drafts_the_best_is_kept_with_its_findings(file_library: Library) -> None:
     story = new_story(file_library, 3, characters=MARA)
-    tell(file_library, story, ScriptedEngine(paragraphs_say([GREEN, SHORT, BROWN, SHORT, CLEAN])))
+    tell(file_library, story, ScriptedEngine(paragraphs_say([GREEN, SHORT, LONG, SHORT, CLEAN])))
     second = file_library.path(file_library.head(story.id))[1]
-    assert second.text == BROWN
+    assert second.text == LONG
     assert second.meta["attempt"] == 1
     assert [finding.quotes for finding in file_library.findings_of(second.id)] == [("Mara had brown eyes",)]
 
@@ -151,11 +158,3 @@ def test_a_story_with_a_character_without_a_name_is_never_begun(file_library: Li
     with pytest.raises(InputError, match="A character needs a name"):
         new_story(file_library, characters=(": brave",))
     assert file_library.stories() == []
-
-
-def test_paragraph_requests_can_be_told_from_others(file_library: Library) -> None:
-    asked: list[bool] = []
-    script = paragraphs_say([CLEAN])
-    tell(file_library, new_story(file_library), ScriptedEngine(lambda r, i: (asked.append(is_paragraph(r)), script(r, i))[1]))
-    assert asked.count(True) == 3
-    assert asked.count(False) == 6  # premise, title, outline and three summaries

@@ -20,9 +20,12 @@ OBJECTS = {
 FACTS = st.lists(
     st.sampled_from(sorted(OBJECTS)).flatmap(
         lambda relation: st.builds(
-            Fact, paragraph=st.integers(0, 50), subject=st.sampled_from(SUBJECTS), relation=st.just(relation),
+            Fact,
+            paragraph=st.integers(0, 50),
+            subject=st.sampled_from(SUBJECTS),
+            relation=st.just(relation),
             object=st.sampled_from(OBJECTS[relation]),
-        )  # fmt: skip
+        )
     ),
     max_size=40,
 )
@@ -76,12 +79,16 @@ def test_after_leaves_the_world_before_as_it_was() -> None:
 
 
 def test_somebody_is_where_they_went_last() -> None:
-    world = fold([fact("anna", Relation.AT, "inn"), fact("bram", Relation.AT, "inn"), fact("anna", Relation.AT, "mill")])
+    world = fold(
+        [fact("anna", Relation.AT, "inn"), fact("bram", Relation.AT, "inn"), fact("anna", Relation.AT, "mill")]
+    )
     assert (world.place_of("anna"), world.place_of("bram"), world.place_of("cleo")) == ("mill", "inn", None)
 
 
 def test_a_thing_is_with_whom_it_was_given_to() -> None:
-    world = fold([fact("anna", Relation.HAS, "key"), fact("anna", Relation.HAS, "lamp"), fact("bram", Relation.HAS, "key")])
+    world = fold(
+        [fact("anna", Relation.HAS, "key"), fact("anna", Relation.HAS, "lamp"), fact("bram", Relation.HAS, "key")]
+    )
     assert (world.holder_of("key"), world.holder_of("lamp"), world.holder_of("rope")) == ("bram", "anna", None)
     assert world.about("anna", Relation.HAS) == [fact("anna", Relation.HAS, "lamp")]
 
