@@ -118,8 +118,8 @@ def _grammar(entities: tuple[Entity, ...]) -> _Grammar:
         name = rf"(?<!\w){bare}"
         add([person], rf"{name} (?:\w+ly )?{_DIES}\b", Relation.DEAD, person, "")
         add([person], rf"\b(?:killed|murdered|buried) {bare}\b", Relation.DEAD, person, "")
-        has = rf"(?:'s (?P<part>eyes|hair) (?:was|were|is|are) | had | has |, with )(?P<value>{_COLOURS}(?: (?:eyes|hair))?)"
-        add([person], rf"{name}{has}\b", Relation.IS, person)
+        add([person], rf"{name}'s (?P<part>eyes|hair) (?:was|were|is|are) (?P<value>{_COLOURS})\b", Relation.IS, person)
+        add([person], rf"{name}(?: had| has|, with) (?P<value>{_COLOURS} (?:eyes|hair))\b", Relation.IS, person)
         add([person], rf"{name} (?:was|is) (?P<value>{_LASTING})\b", Relation.IS, person)
         for place in places:
             there = _any_name(place)

@@ -45,7 +45,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from (_extra(extra, module, use) for extra, (module, use) in _EXTRAS.items())
     yield _tried("library", lambda: _library(settings))
     yield _tried("embedded engine", lambda: _embedded(settings))
-    yield _server(settings)
+    yield _tried("server engine", lambda: _server(settings))
 
 
 def _python() -> Check:
@@ -75,6 +75,10 @@ def _tried(name: str, check: Callable[[], Check]) -> Check:
         return check()
     except FabulaError as error:
         return Check(name, "bad", str(error))
+    except Exception as error:  # whatever else is wrong with the installation: the report goes on
+        return Check(
+            name, "bad", f"{type(error).__name__}: {error}", "Install Fabula anew; if that does not help, report this."
+        )
 
 
 def _library(settings: Settings) -> Check:

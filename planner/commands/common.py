@@ -59,6 +59,9 @@ def handled(command: Callable[P, R]) -> Callable[P, R]:
             from rich.markup import escape
 
             raise fail(escape(str(error))) from None
+        except KeyboardInterrupt:
+            Console(stderr=True).print("Stopped before anything was written.", highlight=False)
+            raise typer.Exit(130) from None
         except BrokenPipeError:
             sys.stderr.close()  # the reader of a pipe went away; there is nobody to tell
             raise typer.Exit(0) from None

@@ -63,6 +63,8 @@ def write(
         paragraphs=loaded.write.paragraphs,
     )  # fmt: skip
     load_shape(brief.arc)
+    if Path(brief.arc).suffix in {".yaml", ".yml"}:  # so that the story can be continued from another folder
+        brief = brief.model_copy(update={"arc": str(Path(brief.arc).absolute())})
     _writable(out)
     with common.open_library(loaded) as shelf:
         engines = common.open_engines(loaded)
