@@ -27,6 +27,7 @@ class Weights(Model):
     repetition: float = 3.0
     form: float = 1.0
     finding: float = 0.8
+    strange: float = 0.5
 
 
 class Score(Model):
@@ -38,6 +39,7 @@ class Score(Model):
     repetition: float
     form: float
     findings: float
+    strange: int
     total: float
 
 
@@ -65,9 +67,13 @@ def judge(
     cut: bool,
     first_person: bool = False,
     findings: Sequence[Finding],
+    strange: int = 0,
     weights: Weights | None = None,
 ) -> Score:
-    """Score one candidate; ``wanted`` are the names that the beat speaks of, ``before`` what must not be said again."""
+    """Score one candidate; ``wanted`` are the names that the beat speaks of, ``before`` what must not be said again.
+
+    ``strange`` counts its words that are none (see agents/spelling.py).
+    """
     weights = weights or Weights()
     lowered = text.lower()
     names = sum(name.lower() in lowered for name in wanted) / len(wanted) if wanted else 1.0
@@ -81,8 +87,9 @@ def judge(
     total = (
         weights.likelihood * likelihood + weights.names * names + weights.beat * kept
         - weights.repetition * repeated - weights.form * form - weights.finding * found
+        - weights.strange * strange
     )  # fmt: skip
     return Score(
         likelihood=round(likelihood, 4), names=round(names, 4), beat=round(kept, 4), repetition=round(repeated, 4),
-        form=form, findings=found, total=round(total, 4),
+        form=form, findings=found, strange=strange, total=round(total, 4),
     )  # fmt: skip

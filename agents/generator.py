@@ -16,6 +16,7 @@ from agents.engines.base import Completion, Engine, OnText, Prompt, Request, Sam
 from agents.lexicon import known_genre
 from agents.memory import shorten
 from agents.naming import Naming, cast_lines
+from agents.spelling import strange_words
 from agents.text import whole_sentences
 from planner.state import ArcPosition, Beat, Entity, EntityKind, Finding, Line, Model, Outline, PointOfView, Premise
 from prompts.load import render
@@ -122,10 +123,18 @@ def write(
         ban=naming.banned(task.on_stage) if engine.style == "slots" else (),
     )  # fmt: skip
     completions = engine.complete(request, _filling(naming, on_text) if on_text else None)
-    return choose(completions, task, settings.weights, check, naming)
+    return choose(completions, task, settings.weights, check, naming, small=engine.style == "slots")
 
 
-def choose(completions: Sequence[Completion], task: Task, weights: Weights, check: Check, naming: Naming) -> Written:
+def choose(
+    completions: Sequence[Completion],
+    task: Task,
+    weights: Weights,
+    check: Check,
+    naming: Naming,
+    *,
+    small: bool = False,
+) -> Written:
     """Score every candidate and keep the best; a cut one loses its unfinished sentence before it is judged."""
     wanted = _wanted(task, naming)
     before = f"{task.summary} {task.last}"
@@ -135,13 +144,21 @@ def choose(completions: Sequence[Completion], task: Task, weights: Weights, chec
         text = naming.fill(" ".join(completion.text.split()))
         text = whole_sentences(text) if cut else text
         mean = completion.logprob / max(completion.tokens, 1) if completion.logprob is not None else None
+        strange = len(strange_words(text, _given(task))) if small else 0
         scores.append(
             judge(text, mean_logprob=mean, wanted=wanted, beat=task.beat.happens, before=before, cut=cut,
-                  first_person=task.premise.point_of_view is PointOfView.FIRST, findings=check(text), weights=weights)
+                  first_person=task.premise.point_of_view is PointOfView.FIRST, findings=check(text), strange=strange,
+                  weights=weights)
         )  # fmt: skip
         texts.append(text)
     chosen = max(range(len(texts)), key=lambda i: (scores[i].total, -i))
     return Written(text=texts[chosen], chosen=chosen, scores=tuple(scores))
+
+
+def _given(task: Task) -> list[str]:
+    """Texts whose words need not be known: what the state's entities are called."""
+    premise = task.premise
+    return [text for e in premise.entities for text in (e.name, e.role, *e.aliases)] + [premise.logline]
 
 
 def _wanted(task: Task, naming: Naming) -> list[str]:

@@ -16,6 +16,7 @@ from agents.engines.base import Engine, Prompt, Request, Sampling
 from agents.lexicon import known_genre
 from agents.memory import LOGLINE_TOKENS, shorten
 from agents.naming import Naming, cast_lines
+from agents.spelling import strange_words
 from agents.text import sentences, stems
 from planner.state import Beat, Entity, EntityKind, Outline, Premise, Purpose
 from prompts.control import clean
@@ -105,6 +106,7 @@ def _beat_by_beat(
             candidate = next(iter(sentences(completion.text.strip())), "")
             score = 1.5 * (completion.logprob or 0.0) / max(completion.tokens, 1) - (completion.finish == "length")
             score += _fit(candidate, done, missing, number / len(steps))
+            score -= len(strange_words(clean(candidate), [premise.logline]))
             if candidate and score > best:
                 best, happens = score, candidate
         done.append(happens)

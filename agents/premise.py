@@ -27,6 +27,7 @@ from agents.engines.base import Completion, Engine, Prompt, Request, Sampling
 from agents.lexicon import detect_genre, known_genre, tones
 from agents.memory import LOGLINE_TOKENS, shorten
 from agents.naming import Naming
+from agents.spelling import strange_words
 from planner.state import EntityKind, Premise, Pronouns
 from prompts.errors import BadOutput
 from prompts.load import render
@@ -194,7 +195,8 @@ def entitle(engine: Engine, premise: Premise, logline: str, seed: int) -> str:
     titles = []
     for candidate in engine.complete(request):
         title = naming.fill_title(candidate.text.splitlines()[0] if candidate.text.strip() else "")
-        if 3 <= len(title) <= 70 and candidate.finish == "stop":
+        strange = engine.style == "slots" and strange_words(title, [e.name for e in premise.entities] + [logline])
+        if 3 <= len(title) <= 70 and candidate.finish == "stop" and not strange:
             titles.append(
                 (candidate.logprob / max(candidate.tokens, 1) if candidate.logprob is not None else 0.0, title)
             )

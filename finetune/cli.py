@@ -228,7 +228,11 @@ def export(
     from agents.engines.packed import pack
 
     with _plain_errors():
+        from finetune.worlds.model import load_worlds
+        from finetune.worlds.vocabulary import write_vocabulary
+
         pack(run / "model" if (run / "model").is_dir() else run, out, "slots")
+        write_vocabulary(load_worlds(), out)
         typer.echo(f"packed into {out}")
 
 

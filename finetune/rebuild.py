@@ -22,6 +22,7 @@ from finetune.measure import measure_worlds
 from finetune.records import checkpoints, finished
 from finetune.tokenizer import load_tokenizer, save_tokenizer, train_tokenizer
 from finetune.worlds.model import load_worlds
+from finetune.worlds.vocabulary import write_vocabulary
 from prompts.errors import InputError
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -137,6 +138,7 @@ def rebuild(plan: Plan, say: Say = print) -> Path:
     model = stages[-1][0] / "model"
     say(f"export: {plan.out}")
     pack(model, plan.out, "slots")
+    write_vocabulary(load_worlds(plan.worlds), plan.out)
     say("evaluation of the packed model")
     packed = plan.work / "packed.json"
     sets = [s.folder for s in stages[-1][1].data if has_rows(s.folder / "held")]
