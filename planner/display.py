@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Protocol, TextIO
 
 from rich.console import Console, Group, RenderableType
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.padding import Padding
 from rich.panel import Panel
@@ -187,7 +188,11 @@ class LiveDisplay:
     def _print_paragraph(self, text: str) -> None:
         self._words += len(text.split())
         self._paragraphs += 1
-        self._console.print(Padding(Text(text), (0, 0, 1, 2)), width=min(MEASURE, self._console.width))
+        self._console.print(self._page(text))
+
+    def _page(self, text: str, style: str = "") -> RenderableType:
+        """A paragraph as it is set, in work or finished, so that its lines do not jump when it is committed."""
+        return Constrain(Padding(Text(text, style=style), (0, 0, 1, 2)), min(MEASURE, self._console.width))
 
     def _bottom(self) -> RenderableType:
         planned = bool(self._beats) and self._live.is_started and not self._words and not self._stream
@@ -195,7 +200,7 @@ class LiveDisplay:
         if planned:
             rows.append(Padding(outline_table(self._beats), (0, 0, 1, 2)))
         if self._stream:
-            rows.append(Padding(Text(self._stream, style="dim"), (0, 0, 1, 2)))
+            rows.append(self._page(self._stream, "dim"))
         status = Table.grid(padding=(0, 2))
         numbers = f"{self._paragraphs} paragraphs, {self._words} words"
         if self._seconds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from storytelling import new_story, paragraphs_say, tell
 
 from agents.engines.scripted import ScriptedEngine
 from planner import events
-from planner.display import Display, LiveDisplay, PlainDisplay, Quiet, sparkline
+from planner.display import MEASURE, Display, LiveDisplay, PlainDisplay, Quiet, sparkline
 from planner.session import read_story
 from planner.store import Library
 
@@ -61,6 +62,25 @@ def test_the_paragraph_in_work_is_shown_as_it_grows_and_then_once(file_library: 
     shown = screen.export_text()
     assert shown.count("The whole sentence.") == 1
     assert "5 tokens/s" in " ".join(shown.split())
+
+
+def lines_of(shown: str) -> list[str]:
+    return [line.rstrip() for line in re.sub(r"\x1b\[[\d;?]*[A-Za-z]|\r", "", shown).splitlines() if "wor" in line]
+
+
+@pytest.mark.parametrize("width", [30, 78, 200])
+def test_a_paragraph_is_set_alike_in_work_and_when_it_is_committed(width: int) -> None:
+    text = "words and more words to tell " * 12
+    stream, page = io.StringIO(), io.StringIO()
+    with LiveDisplay(Console(force_terminal=True, width=width, file=page, color_system=None)) as display:
+        display.listen(events.Committed(text, POSITION, BEATS[0], (), 10, 2.0))
+        written = page.getvalue()
+    with LiveDisplay(Console(force_terminal=True, width=width, file=stream, color_system=None)) as display:
+        display.listen(events.TextPiece(text))
+    done = [line for line in lines_of(written) if "paragraphs" not in line]
+    assert all(line[:2] == "  " and line[2] != " " for line in done)
+    assert max(map(len, done)) <= min(width, MEASURE)
+    assert lines_of(stream.getvalue())[: len(done)] == done
 
 
 def test_a_continued_story_is_shown_from_its_beginning() -> None:
