@@ -1,7 +1,7 @@
 """What a story remembers in words: the running summary, a bounded list of one-sentence notes.
 
-Invariant: the first sentence, which says who the hero is, and the newest one are always kept; the oldest of the rest go
-first, so the summary costs the same at paragraph 10,000 as at paragraph 10.
+Invariant: it never exceeds its budget. The first sentence, which says who the hero is, and the newest one are kept, the
+oldest of the rest go first, so the summary costs the same at paragraph 10,000 as at paragraph 10.
 """
 
 from __future__ import annotations
@@ -20,14 +20,24 @@ def append_summary(
 ) -> tuple[str, ...]:
     """``summary`` with ``sentence`` at its end, shortened to ``budget`` tokens (each sentence is counted by itself).
 
-    An empty sentence adds nothing. The first and the newest sentence stay even where the two alone are over the budget.
+    An empty sentence adds nothing. Where the first and the newest alone are over the budget, both are cut between words,
+    each to no less than half of it; one of which not even a word fits is left out.
     """
     sentence = " ".join(sentence.split())
     kept = [*summary, sentence] if sentence else list(summary)
     sizes = [count_tokens(text) for text in kept]
     while len(kept) > 2 and sum(sizes) > budget:
         del kept[1], sizes[1]
-    return tuple(kept)
+    if sum(sizes) <= budget:
+        return tuple(kept)
+    cut: list[str] = []
+    for text, later in zip(kept, (*sizes[1:], 0), strict=True):
+        left = budget - sum(map(count_tokens, cut))
+        share = max(left // 2, left - later) if later else left
+        short = shorten(text, count_tokens, share)
+        if count_tokens(short) <= share:  # a single word may be more than its share
+            cut.append(short)
+    return tuple(cut)
 
 
 def shorten(text: str, count_tokens: Callable[[str], int], budget: int, *, keep_end: bool = False) -> str:
