@@ -18,7 +18,7 @@ from agents.memory import LOGLINE_TOKENS, shorten
 from agents.naming import Naming, cast_lines
 from agents.spelling import strange_words
 from agents.text import sentences, stems
-from planner.state import Beat, Entity, EntityKind, Outline, Premise, Purpose
+from planner.state import MAX_LINE, Beat, Entity, EntityKind, Outline, Premise, Purpose
 from prompts.control import clean
 from prompts.errors import BadOutput
 from prompts.load import render
@@ -121,9 +121,16 @@ def _beat_by_beat(
 
 def _beat(step: Planned, happens: str, on_stage: tuple[str, ...], place: str, change: str) -> Beat:
     return Beat(
-        purpose=step.purpose, label=step.label, happens=happens, on_stage=on_stage, place=place, change=change,
-        paragraphs=step.paragraphs, tension=step.tension,
+        purpose=step.purpose, label=step.label, happens=_line(happens), on_stage=on_stage, place=place,
+        change=_line(change), paragraphs=step.paragraphs, tension=step.tension,
     )  # fmt: skip
+
+
+def _line(text: str) -> str:
+    """``text`` as long as a beat can hold, cut after a word: names are written in, and a person's may be long."""
+    if len(text) <= MAX_LINE:
+        return text
+    return (text[: MAX_LINE + 1].rpartition(" ")[0] or text)[:MAX_LINE]
 
 
 def _fit(candidate: str, done: Sequence[str], missing: Sequence[str], part: float) -> float:

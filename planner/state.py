@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 MAX_LOGLINE = 2_000
 MAX_PARAGRAPHS = 100_000
 MAX_ON_STAGE = 10
+MAX_LINE = 500
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_LINE)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 
 

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from agents.engines.base import Request
 from agents.outline import _CANDIDATES, Planned, outline_schema, plan_outline, stage_of
-from planner.state import Beat, Outline
+from planner.state import MAX_LINE, Beat, Outline
 from prompts.errors import BadOutput
 from prompts.slots import slot_tokens
 
@@ -169,6 +169,25 @@ def test_a_cut_off_beat_is_the_last_choice_and_loses_its_unfinished_sentence() -
 
 def test_a_model_that_says_nothing_still_gives_a_beat() -> None:
     assert planned(SlotsRecorder(lambda *_: " "), STEPS[:1]).beats[0].happens == "Mara goes on."
+
+
+@pytest.mark.parametrize("name", ["Maximilian " * 30 + "Orth", "x" * 460, "Jo " * 150])
+def test_a_beat_is_cut_after_a_word_when_long_names_are_written_in(name: str) -> None:
+    mara = MARA.model_copy(update={"name": name.strip()})
+    premise = PREMISE.model_copy(update={"cast": (mara, TOBIAS)})
+    engine = SlotsRecorder(lambda *_: "<she1> tells <he2> where <item1> is, and <she1> follows <he2> to <place1>.")
+    (beat,) = plan_outline(engine, premise, "three-act", STEPS[:1], 9).beats
+    whole = f"{mara.name} tells Tobias where the clock is, and {mara.name} follows Tobias to the mill."
+    assert len(beat.happens) <= MAX_LINE
+    assert len(beat.change) <= MAX_LINE
+    assert f"{whole} ".lower().startswith(f"{beat.happens} ".lower())
+
+
+def test_a_name_longer_than_a_beat_is_cut_in_itself() -> None:
+    mara = MARA.model_copy(update={"name": "x" * MAX_LINE})
+    premise = PREMISE.model_copy(update={"cast": (mara, TOBIAS)})
+    (beat,) = plan_outline(SlotsRecorder(lambda *_: "<she1>y sings."), premise, "three-act", STEPS[:1], 9).beats
+    assert beat.happens.lower() == "x" * MAX_LINE
 
 
 def test_a_long_arc_keeps_the_prompt_bounded() -> None:
