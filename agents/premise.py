@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -183,8 +185,35 @@ def _merged(wishes: list[CharacterWish], proposed: tuple[CastProposal, ...]) -> 
     return merged
 
 
+_ARTICLES = frozenset("a an the".split())
+_BEFORE_NOUN = frozenset(
+    "of to at by for from in into on onto with without under over above below beneath behind beyond between beside among "
+    "against across through toward towards near inside outside before after until".split()
+)
+# No title ends with these; those that may also stand alone (the world below, moving on) are left out.
+_OPEN_END = _ARTICLES | frozenset("and or but nor than as if of to at by for from into onto with".split())
+
+
+def sounds_off(title: str) -> bool:
+    """Whether simple rules say that a title's grammar is broken; what they are not sure of passes."""
+    said = re.findall(r"[\w'’-]+|[^\w\s]", title.lower())
+    small = _ARTICLES | _BEFORE_NOUN | _OPEN_END
+    pairs = list(pairwise(said))
+    phrases = [pair for pair in pairs if pair[1].isalnum() and not small.issuperset(pair)]
+    return (
+        not said
+        or said[-1] in _OPEN_END
+        or any(first in _ARTICLES and second in _ARTICLES | _BEFORE_NOUN for first, second in pairs)
+        or any(first == second and first.isalnum() for first, second in pairs)
+        or len(set(phrases)) < len(phrases)  # "the Keeper the Keeper"
+    )
+
+
 def entitle(engine: Engine, premise: Premise, logline: str, seed: int) -> str:
-    """A title for the premise: the likeliest of several that has no stranger in it and is not the premise itself."""
+    """A title for the premise: the likeliest of several that has no stranger in it and whose grammar holds.
+
+    Where there is none, the protagonist's role or name gives one.
+    """
     naming = Naming(premise.entities)
     system, text = render(
         "premise/title", engine.style, genre=known_genre(premise.genre) if engine.style == "slots" else premise.genre,
@@ -195,8 +224,11 @@ def entitle(engine: Engine, premise: Premise, logline: str, seed: int) -> str:
     titles = []
     for candidate in engine.complete(request):
         title = naming.fill_title(candidate.text.splitlines()[0] if candidate.text.strip() else "")
+        # The name of a thing brings its article along: "A <item1>" gives "A the Key".
+        title = re.sub(r"^(?:the|an?) (?=(?:the|an?) )", "", title, flags=re.IGNORECASE)
+        title = title[:1].upper() + title[1:]
         strange = engine.style == "slots" and strange_words(title, [e.name for e in premise.entities] + [logline])
-        if 3 <= len(title) <= 70 and candidate.finish == "stop" and not strange:
+        if 3 <= len(title) <= 70 and candidate.finish == "stop" and not strange and not sounds_off(title):
             titles.append(
                 (candidate.logprob / max(candidate.tokens, 1) if candidate.logprob is not None else 0.0, title)
             )
