@@ -50,6 +50,35 @@ def test_what_cannot_be_used_is_one_clear_line_and_begins_no_story(arguments: li
     assert stories() == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["write"], "Missing argument 'premise'; see "),
+        (["show"], "Missing argument 'story'; see "),
+        (["write", PREMISE, "--paragraph", "3"], "No such option: --paragraph"),
+        (["write", PREMISE, "--[/b]"], "No such option: --[/b]"),
+        (["write", PREMISE, "--paragraphs", "abc"], "Invalid value for '--paragraphs': "),
+        (["write", PREMISE, "--pov", "second"], "Invalid value for '--pov': 'second' is not one of 'first', 'third'; see "),
+        (["write", PREMISE, "--seed"], "Option '--seed' requires an argument; see fabula --help."),
+        (["write", *PREMISE.split()], "Got unexpected extra argument"),
+        (["tell", PREMISE], "No such command 'tell'; see "),
+        (["--nope"], "No such option: --nope; see "),
+    ],
+    ids=lambda value: str(value)[:50],
+)  # fmt: skip
+def test_a_command_line_that_cannot_be_read_is_one_clear_line(arguments: list[str], says: str) -> None:
+    said = error_of(fabula(*arguments))
+    assert says in said
+    assert said.endswith(" --help.")
+    assert stories() == []
+
+
+def test_without_arguments_the_help_is_shown_and_no_error() -> None:
+    result = fabula()
+    assert (result.exit_code, result.stderr) == (2, "")
+    assert "write" in result.stdout
+
+
 def test_a_broken_settings_file_names_its_line() -> None:
     story = write()
     Path("fabula.toml").write_text("threads = 1\nengine scripted\n")
