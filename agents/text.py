@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_ABBREVIATIONS = r"(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)"
-_SENTENCE_END = re.compile(
-    _ABBREVIATIONS + r"(?<=[.!?])[\"'”’]?\s+(?=[\"'“‘]?[A-Z<])|(?<=[.!?][\"”])\s+(?=[\"“]?[A-Z<])"
-)
+# It begins with what is rare, so that most of a text is passed over at once.
+_SENTENCE_END = re.compile(r"[.!?][\"'”’]?\s+(?=[\"'“‘]?[A-Z<])")
+_ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St)$")
 _WORD = re.compile(r"[a-z']+")
 _ENDING = re.compile(r"(?:'s|ing|ed|es|s|ly)$")
 _COMMON = frozenset(
@@ -24,6 +23,8 @@ def sentences(text: str) -> list[str]:
     start = 0
     for match in _SENTENCE_END.finditer(text):
         end = match.end()
+        if text[match.start()] == "." and _ABBREVIATION.search(text, start, match.start()):
+            continue
         parts.append(text[start:end].strip())
         start = end
     parts.append(text[start:].strip())
@@ -53,16 +54,15 @@ def ngrams(text: str, n: int) -> tuple[tuple[str, ...], ...]:
     return tuple(zip(*(words[i:] for i in range(n)), strict=False))
 
 
+@lru_cache(maxsize=64)
+def _different_ngrams(text: str, n: int) -> frozenset[tuple[str, ...]]:
+    return frozenset(ngrams(text, n))
+
+
 def repetition(text: str, before: str) -> float:
     """Share of the 4-grams of ``text`` that it says twice or that ``before`` already said (0 to 1)."""
     grams = ngrams(text, 4)
     if not grams:
         return 0.0
-    old = set(ngrams(before, 4))
-    seen: set[tuple[str, ...]] = set()
-    repeated = 0
-    for gram in grams:
-        if gram in seen or gram in old:
-            repeated += 1
-        seen.add(gram)
-    return repeated / len(grams)
+    new = _different_ngrams(text, 4) - _different_ngrams(before, 4)
+    return 1 - len(new) / len(grams)

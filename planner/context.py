@@ -44,13 +44,19 @@ class Context:
     worlds: WorldCache = field(default_factory=WorldCache)
     examined: dict[str, tuple[tuple[Fact, ...], tuple[Finding, ...]]] = field(default_factory=dict)
     """Facts and findings of the texts that were examined for the paragraph in work."""
+    _added: str | None = None
+    _asked: set[tuple[str | None, str, int]] = field(default_factory=set)
     _last: tuple[str, str] = ("", "")
     _plan: tuple[tuple[str, str], tuple[Premise, Outline]] | None = None
 
     def engine(self, role: Role, node: str, *, story: str, head: str | None, attempt: int = 0) -> Recorded:
         """The engine of a role, wrapped so that every output is journalled before the node returns."""
         key = CallKey(story=story, head=head, node=node, attempt=attempt, branch=self.branch)
-        return Recorded(self.engines[role], role, self.library, key)
+        place = (head, node, attempt)
+        # A paragraph that this run has just added can have no calls after it yet, but for those of a node that failed.
+        unasked = head is not None and head == self._added and place not in self._asked
+        self._asked = {known for known in self._asked if known[0] == head} | {place}
+        return Recorded(self.engines[role], role, self.library, key, unasked)
 
     def plan(self, premise: str, outline: str) -> tuple[Premise, Outline]:
         """The premise and the outline of these ids, read once: rows never change."""
@@ -66,3 +72,8 @@ class Context:
 
     def remember(self, paragraph: str, text: str) -> None:
         self._last = (paragraph, text)
+
+    def committed(self, story: str, paragraph: str, text: str) -> None:
+        """Note what was just committed, and whether it is new: nothing can have been asked after a new paragraph."""
+        self.remember(paragraph, text)
+        self._added = paragraph if self.library.is_new(story, paragraph) else None

@@ -14,10 +14,13 @@ from planner.store import CallKey, Library, Output
 
 
 class Recorded:
-    """``engine`` behind the journal. ``tokens`` and ``seconds`` add up what was drawn in fresh calls."""
+    """``engine`` behind the journal. ``tokens`` and ``seconds`` add up what was drawn in fresh calls.
 
-    def __init__(self, engine: Engine, role: str, library: Library, key: CallKey) -> None:
-        self._engine, self._role, self._library, self._key = engine, role, library, key
+    ``unasked`` says that nothing can be journalled under this key yet, which saves looking it up.
+    """
+
+    def __init__(self, engine: Engine, role: str, library: Library, key: CallKey, unasked: bool = False) -> None:
+        self._engine, self._role, self._library, self._key, self._unasked = engine, role, library, key, unasked
         self.name, self.model = engine.name, engine.model
         self.style: Style = engine.style
         self.calls = 0
@@ -27,21 +30,21 @@ class Recorded:
     def complete(self, request: Request, on_text: OnText | None = None) -> tuple[Completion, ...]:
         key = self._key.model_copy(update={"call": self.calls})
         self.calls += 1
-        output = self._library.recall(key)
+        output = None if self._unasked else self._library.recall(key)
         if output is None:
             begun = time.perf_counter()
             completions = self._engine.complete(request, on_text)
             self.seconds += time.perf_counter() - begun
             self.tokens += sum(completion.tokens for completion in completions)
-            output = self._library.record(
-                key,
-                Output(
-                    role=self._role, engine=self.name, model=self.model, prompt=request.prompt.text,
-                    system=request.prompt.system, seed=request.seed,
-                    request=request.model_dump(mode="json", exclude={"prompt", "seed"}),
-                    completions=[completion.model_dump(mode="json") for completion in completions],
-                ),
+            made = Output(
+                role=self._role, engine=self.name, model=self.model, prompt=request.prompt.text,
+                system=request.prompt.system, seed=request.seed,
+                request=request.model_dump(mode="json", exclude={"prompt", "seed"}),
+                completions=[completion.model_dump(mode="json") for completion in completions],
             )  # fmt: skip
+            output = self._library.record(key, made)
+            if output is made:
+                return completions
         elif on_text:
             on_text(str(output.completions[0]["text"]))
         return tuple(Completion.model_validate(completion) for completion in output.completions)

@@ -115,7 +115,7 @@ def commit(state: StoryState, runtime: Run) -> StoryState:
         meta=draft.model_dump(mode="json", include={"score", "attempt", "chosen", "tokens", "model"}),
     )  # fmt: skip
     run.worlds.advance(run.library, state["story"], state.get("head"), row.id, draft.facts)
-    run.remember(row.id, draft.text)
+    run.committed(state["story"], row.id, draft.text)
     beat = outline.beats[position.beat]
     run.listen(events.Committed(draft.text, position, beat, draft.findings, draft.tokens, draft.seconds))
     return {"head": row.id, "attempt": 0}

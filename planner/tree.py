@@ -10,10 +10,11 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from pydantic import JsonValue
-from sqlalchemy import RowMapping, Select, Table, and_, bindparam, select, update
+from sqlalchemy import URL, RowMapping, Select, Table, and_, bindparam, select, update
 from sqlalchemy.engine import Connection
 
 from planner import tables
@@ -40,8 +41,26 @@ def paragraph_id(story: str, parent: str | None, text: str) -> str:
     return base64.b32encode(digest).decode().lower()
 
 
+class Place(NamedTuple):
+    """Where a paragraph stands: its number from 0, and the words of the story up to and with it."""
+
+    paragraph: str
+    number: int
+    words: int
+
+
 class ParagraphTree(Database):
     """The part of the library that holds the text, what it says of the world, and where each branch stands."""
+
+    def __init__(self, address: URL, file: Path | None, busy_seconds: float) -> None:
+        super().__init__(address, file, busy_seconds)
+        # Rows never change, so what this process added last to a story need not be read again to add the next.
+        self._newest: dict[str, Place] = {}
+
+    def is_new(self, story: str, paragraph: str | None) -> bool:
+        """Whether this process itself added ``paragraph`` as its latest to ``story``: nothing else can hang on it yet."""
+        newest = self._newest.get(story)
+        return newest is not None and newest.paragraph == paragraph
 
     def commit(
         self,
@@ -65,7 +84,7 @@ class ParagraphTree(Database):
         paragraph = accept(ParagraphRow, id=_digest(story, parent, text), **values)
         row = values | {"id": paragraph.id, "meta": object_to_json(paragraph.meta), "created": now()}
         with self.writing() as connection:
-            row["words"] = _words_before(connection, paragraph) + len(text.split())
+            row["words"] = words = self._words_before(connection, paragraph) + len(text.split())
             added = connection.execute(self.insert_once(tables.paragraphs), row).rowcount == 1
             if added:
                 _add_parts(connection, tables.facts, paragraph.id, facts)
@@ -74,6 +93,10 @@ class ParagraphTree(Database):
                 paragraph = kept
             if added or not _is_on_or_past(connection, story, branch, paragraph):
                 self._move(connection, story, branch, paragraph.id)
+        if added:  # and the transaction is through
+            self._newest[story] = Place(paragraph.id, index, words)
+        else:
+            self._newest.pop(story, None)
         return paragraph
 
     def paragraph(self, paragraph: str) -> ParagraphRow:
@@ -172,10 +195,23 @@ class ParagraphTree(Database):
     def _move(self, connection: Connection, story: str, branch: str, paragraph: str | None) -> None:
         if not branch.strip() or len(branch) > MAX_BRANCH_NAME or not branch.isprintable():
             raise InputError(f"A branch needs a printable name of 1 to {MAX_BRANCH_NAME} characters.")
-        here = connection.execute(_head, {"story": story, "branch": branch}).one_or_none()
-        if here is None or here.paragraph != paragraph:
-            row = {"story": story, "branch": branch, "paragraph": paragraph, "done": False, "updated": now()}
-            connection.execute(self.upsert(tables.heads), row)
+        row = {"story": story, "branch": branch, "paragraph": paragraph, "done": False, "updated": now()}
+        connection.execute(self.upsert(tables.heads, unless_same="paragraph"), row)
+
+    def _words_before(self, connection: Connection, paragraph: ParagraphRow) -> int:
+        """Words of the story before a paragraph. Raises ``LibraryError`` unless the paragraph fits after its parent."""
+        if paragraph.parent is None:
+            place, words = -1, 0
+        elif self.is_new(paragraph.story, paragraph.parent):
+            _, place, words = self._newest[paragraph.story]
+        else:
+            parent = connection.execute(_place, {"id": paragraph.parent}).mappings().one_or_none()
+            if parent is None or parent["story"] != paragraph.story:
+                raise LibraryError(f"Story {paragraph.story} has no paragraph {paragraph.parent!r} to go on from.")
+            place, words = parent["index"], parent["words"]
+        if paragraph.index != place + 1:
+            raise LibraryError(f"A paragraph with index {paragraph.index} cannot follow the one with index {place}.")
+        return int(words)
 
     def _parts(self, kind: type[M], table: Table, paragraph: str) -> list[M]:
         query = select(table.c.position, table.c.body).where(table.c.paragraph == paragraph).order_by(table.c.position)
@@ -199,20 +235,6 @@ def _paragraph(row: RowMapping) -> ParagraphRow:
 def _read(connection: Connection, paragraph: str) -> ParagraphRow | None:
     row = connection.execute(_one, {"id": paragraph}).mappings().one_or_none()
     return None if row is None else _paragraph(row)
-
-
-def _words_before(connection: Connection, paragraph: ParagraphRow) -> int:
-    """Words of the story before a paragraph. Raises ``LibraryError`` unless the paragraph fits after its parent."""
-    if paragraph.parent is None:
-        place, words = -1, 0
-    else:
-        parent = connection.execute(_place, {"id": paragraph.parent}).mappings().one_or_none()
-        if parent is None or parent["story"] != paragraph.story:
-            raise LibraryError(f"Story {paragraph.story} has no paragraph {paragraph.parent!r} to go on from.")
-        place, words = parent["index"], parent["words"]
-    if paragraph.index != place + 1:
-        raise LibraryError(f"A paragraph with index {paragraph.index} cannot follow the one with index {place}.")
-    return int(words)
 
 
 def _add_parts(connection: Connection, table: Table, paragraph: str, parts: Sequence[Fact] | Sequence[Finding]) -> None:

@@ -120,7 +120,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 def test_a_full_disk_loses_only_what_did_not_fit(file_library: Library) -> None:
     library, story = file_library, new_story(file_library)
     (first,) = write(library, story, "One.", facts=(FACT,))
-    with library.reading() as connection:
+    with library.writing() as connection:  # the limit is one of a connection
         connection.execute(text("PRAGMA max_page_count = 1"))  # SQLite: no fewer than there are
     with pytest.raises(LibraryFull, match="is full; free some space"):
         write(library, story, "Two. " * 10_000, facts=(FACT,))
@@ -129,7 +129,7 @@ def test_a_full_disk_loses_only_what_did_not_fit(file_library: Library) -> None:
     assert library.head(story) == first.id
     assert library.facts(first.id) == [FACT]
     assert library.children(first.id) == []
-    with library.reading() as connection:
+    with library.writing() as connection:  # the limit is one of a connection
         connection.execute(text("PRAGMA max_page_count = 1000000"))
     assert write(library, story, "Two. " * 10_000)[0].index == 1
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from storytelling import Failing, new_story, opened, tell, texts
 
 from agents.engines.scripted import ScriptedEngine
 from planner.session import MAIN, brief_of, read_story, settings_of
 from planner.store import Library
-from prompts.errors import EngineError, InputError, StoryBusy
+from prompts.errors import EngineError, InputError, LibraryFull, StoryBusy
 
 CALLS = 9
 """Premise, title, outline, and for each of three paragraphs the paragraph and the summary."""
@@ -48,6 +50,31 @@ def test_a_session_goes_on_after_a_failed_paragraph_without_being_reopened(file_
         engine.k = None
         session.write()
     assert texts(file_library, story) == whole
+
+
+@pytest.mark.parametrize("reopen", [False, True])
+def test_a_call_that_is_journalled_in_a_node_that_then_fails_is_not_made_again(
+    file_library: Library, monkeypatch: pytest.MonkeyPatch, reopen: bool
+) -> None:
+    undisturbed = Failing()
+    whole = tell(file_library, new_story(file_library), undisturbed)
+    story, engine = new_story(file_library), Failing()
+    kept = file_library.add_summary
+
+    def full_once(*args: Any) -> Any:
+        monkeypatch.setattr(file_library, "add_summary", kept)
+        raise LibraryFull("The disk is full.")
+
+    with opened(file_library, story, engine) as session:
+        session.write_paragraph()
+        monkeypatch.setattr(file_library, "add_summary", full_once)
+        with pytest.raises(LibraryFull):  # after the second paragraph was committed and its summary paid for
+            session.write_paragraph()
+        if not reopen:
+            session.write()
+    tell(file_library, story, engine)
+    assert texts(file_library, story) == whole
+    assert engine.answered == undisturbed.answered
 
 
 def test_a_story_reopened_after_every_paragraph_is_the_same(file_library: Library) -> None:
