@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -148,10 +148,25 @@ def _no_cycle(world: World) -> None:
         raise ValueError(f"no story can reach {', '.join(sorted(unused))}")
 
 
+class _OnceLoader(yaml.SafeLoader):
+    """A loader to which a key given twice is an error: YAML would keep the later one, and lose the texts of the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        first: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue  # a list as a key is an error of its own
+            line = key.start_mark.line + 1
+            if key.value in first:
+                raise yaml.YAMLError(f"line {line}: the key {key.value!r} was given in line {first[key.value]} already")
+            first[key.value] = line
+        return super().construct_mapping(node, deep)
+
+
 def load_world(path: Path) -> World:
     """Read one world file; raises ``WorldError`` that names the file and the fault."""
     try:
-        return World.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return World.model_validate(yaml.load(path.read_text(encoding="utf-8"), _OnceLoader))  # noqa: S506
     except (yaml.YAMLError, ValidationError) as error:
         raise WorldError(f"{path.name}: {error}") from error
 

@@ -125,6 +125,27 @@ def test_a_dangling_world_is_not_loaded(tmp_path: Path, ways: dict[str, object],
     assert str(caught.value).startswith(LAMP.name)
 
 
+@pytest.mark.parametrize("key", ["more", "tell", "genre"])
+def test_a_key_that_is_given_twice_is_an_error_that_names_its_lines(tmp_path: Path, key: str) -> None:
+    lines = LAMP.read_text().splitlines()
+    first = next(number for number, line in enumerate(lines) if line.strip().startswith(f"{key}:"))
+    indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
+    lines.insert(first, f"{indent}{key}: []")
+    path = tmp_path / "twice.yaml"
+    path.write_text("\n".join(lines))
+    with pytest.raises(WorldError) as caught:
+        load_world(path)
+    said = f"twice.yaml: line {first + 2}: the key {key!r} was given in line {first + 1} already"
+    assert str(caught.value) == said
+
+
+def test_a_key_twice_in_one_line_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "twice.yaml"
+    path.write_text(LAMP.read_text() + "extra: {a: 1, a: 2}\n")
+    with pytest.raises(WorldError, match="the key 'a' was given"):
+        load_world(path)
+
+
 def test_the_check_command_names_faults_and_exits_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(LAMP), "--show", "1"]) == 0
     assert main([str(changed(tmp_path, facts=["{A} at home"]))]) == 1
