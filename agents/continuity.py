@@ -1,7 +1,7 @@
 """The continuity agent's extractor: from a paragraph to typed facts, by patterns over the names that the state knows.
 
 It needs no model, so it works for every engine; a model check can stand beside it. Every fact carries the words that it
-rests on, verbatim. Invariant: what is said in speech, denied, wished or only possible is no fact.
+rests on, verbatim. Invariant: what is said in speech, asked, denied, wished, believed or only possible is no fact.
 """
 
 from __future__ import annotations
@@ -17,19 +17,35 @@ from planner.state import Entity, EntityKind, Fact, Relation
 
 _UNSURE = re.compile(
     r"\b(not|never|no longer|n't|nobody|if|would|could|might|may|should|as though|as if|almost|nearly|dream\w*|imagin\w*|"
-    r"remember\w*|wish\w*|hop(?:ed|es)|want(?:ed|s)|without|pretend\w*|seem\w*|thought|wonder\w*|had been)\b|n't\b",
+    r"remember\w*|wish\w*|hop(?:ed|es)|want(?:ed|s)|without|pretend\w*|seem\w*|thought|wonder\w*|had been|unless|until|"
+    r"before|whether|said|says|told|tells|believ\w*|suppos\w*|claim(?:ed|s)|fear(?:ed|s)|expect\w*|rumou?r\w*)\b|n't\b",
     re.IGNORECASE,
 )
+# A death that is only a way of speaking, and a body that is only tired.
+_ALIVE = (
+    r"(?! (?:laughing\b|of (?:laughter|shame|boredom|embarrassment|curiosity)\b|a (?:little|thousand)\b|"
+    r"(?:inside|with kindness|by boredom)(?=\W*$|[,;])))"
+)
+_DEAD = r"dead(?! (?:tired|set|certain|sure|serious|calm|silent|quiet|asleep|against|right|wrong|on time|on (?:her|his|their))\b)"
 _DIES = (
-    r"(?:died|dies|was dead|is dead|lay dead|lies dead|had died|was killed|is killed|drowned|drowns|was murdered|"
-    r"breathed (?:her|his|their) last)"
+    rf"(?:(?:(?:had )?died|dies|was killed|is killed|was murdered)\b{_ALIVE}|(?:was|is|lay|lies) {_DEAD}\b|"
+    r"drown(?:ed|s)\b(?! (?:her|his|their|the|an?|it|out)\b)|breathed (?:her|his|their) last\b)"
 )
 _COMES = (
-    r"(?:was|is|were|stood|stands|sat|sits|waited|waits|stayed|stays|lived|lives|worked|works|slept|sleeps|arrived|arrives|"
+    r"(?:was|is|were|stood|stands|sat|sits|waited|waits|stayed|stays|slept|sleeps|arrived|arrives|"
     r"lay|lies|hid|hides|came|comes|went|goes|ran|runs|walked|walks|climbed|climbs|returned|returns|hurried|hurries|rode|"
     r"rides|sailed|sails|crept|creeps|drove|flew|stepped|steps|kept watch|keeps watch|went back|came back|walked back)"
 )
-_INTO = r"(?:\w+ ){0,3}?(?:at|in|into|inside|to|on|onto|up to|down to|back to)"
+# Words between who and where after which they need not be there: looking at it, born in it, on the way to it, from it.
+_NOT_THERE = (
+    r"(?!(?:waiting|sleeping|sitting|standing|working|hiding|resting|lying|morning|evening) )\w+ing|born|raised|known|famous|"
+    r"interested|needed|wanted|expected|missed|lost|late|due|way|from|away|near|close|next|to"
+)
+# Whoever climbs a wall or drives a cart need not be where the wall or the cart is.
+_OBJECT = r"(?!(?:the|an?|her|his|their|it|them|him) )"
+_INTO = rf"{_OBJECT}(?:(?!(?:{_NOT_THERE}) )\w+ ){{0,3}}?(?:at|in|into|inside|to|on|onto|up to|down to|back to)"
+# The end of a name: not of one that goes on (the clock-maker), nor of an owner's (the clock's key).
+_END = r"(?![\w-]|['’]s\b)"
 _TAKES = (
     r"(?:took|takes|picked up|picks up|held|holds|carried|carries|kept|keeps|had|has|lifted|lifts|pocketed|pockets|grabbed|"
     r"grabs|found|finds|stole|steals|caught|catches|bought|buys|received|receives|wore|wears)"
@@ -48,6 +64,8 @@ def extract(text: str, entities: Sequence[Entity], paragraph: int) -> tuple[Fact
     for sentence in sentences(narration):
         at = narration.find(sentence, offset)
         offset = at + len(sentence)
+        if sentence.endswith("?"):
+            continue
         for pattern in grammar.for_sentence(sentence):
             for match in pattern.regex.finditer(sentence):
                 if _UNSURE.search(_clause(sentence, match.start(), match.end())):
@@ -116,24 +134,24 @@ def _grammar(entities: tuple[Entity, ...]) -> _Grammar:
     for person in people:
         bare = _any_name(person)
         name = rf"(?<!\w){bare}"
-        add([person], rf"{name} (?:\w+ly )?{_DIES}\b", Relation.DEAD, person, "")
-        add([person], rf"\b(?:killed|murdered|buried) {bare}\b", Relation.DEAD, person, "")
+        add([person], rf"{name} (?:\w+ly )?{_DIES}", Relation.DEAD, person, "")
+        add([person], rf"\b(?:killed|murdered|buried) {bare}{_END}", Relation.DEAD, person, "")
         add([person], rf"{name}'s (?P<part>eyes|hair) (?:was|were|is|are) (?P<value>{_COLOURS})\b", Relation.IS, person)
         add([person], rf"{name}(?: had| has|, with) (?P<value>{_COLOURS} (?:eyes|hair))\b", Relation.IS, person)
         add([person], rf"{name} (?:was|is) (?P<value>{_LASTING})\b", Relation.IS, person)
         for place in places:
             there = _any_name(place)
-            add([person, place], rf"{name} {_COMES} {_INTO} {there}(?!\w)", Relation.AT, person, place.id)
+            add([person, place], rf"{name} {_COMES} {_INTO} {there}{_END}", Relation.AT, person, place.id)
             add([person, place], rf"\b(?:At|In|Inside) {there},? {bare}\b", Relation.AT, person, place.id)
         for thing in things:
             if thing is person:
                 continue
             held = _any_name(thing)
-            add([person, thing], rf"{name} (?:\w+ly )?{_TAKES} {held}(?!\w)", Relation.HAS, person, thing.id)
+            add([person, thing], rf"{name} (?:\w+ly )?{_TAKES} {held}{_END}", Relation.HAS, person, thing.id)
             for other in people:
                 if other is not person and other is not thing:
                     to = _any_name(other)
-                    gives = rf"{name} (?:\w+ly )?{_GIVES} (?:{held} to {to}|{to} {held})(?!\w)"
+                    gives = rf"{name} (?:\w+ly )?{_GIVES} (?:{held} to {to}|{to} {held}){_END}"
                     add([person, thing, other], gives, Relation.HAS, other, thing.id)
     return _Grammar(((re.sub(r"^(?:the|an?) ", "", name), e.id) for e in entities for name in _names(e)), made)
 
