@@ -41,6 +41,9 @@ DEATH = "Bram died in the night."
         "The rain stopped. Then Bram took the lamp and Anna followed.",
         "Anna looked away. Bram smiles and holds the rope.",
         "In the morning Bram walked to the mill.",
+        "The next morning Bram walked to the mill.",
+        "At the end of the street Bram turned.",
+        "The rain stopped and Bram took the lamp.",
     ],
 )  # fmt: skip
 def test_the_dead_do_not_act(text: str) -> None:
@@ -78,6 +81,12 @@ def test_the_dead_do_not_act(text: str) -> None:
         "Bram used to say little.",
         "Never again would Bram walk here.",
         "The portrait of Bram looked at her.",
+        "She read the book that Bram wrote.",
+        "The rope Bram held was still there.",
+        "Anna sat in the chair where Bram sat.",
+        "This was all Bram gave her.",
+        "She knew the old song Bram began every night with.",
+        "She did what Bram said.",
     ],
 )  # fmt: skip
 def test_the_dead_may_be_spoken_and_thought_of(text: str) -> None:
