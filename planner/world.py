@@ -70,7 +70,9 @@ class World:
     def sentences(self, entities: Sequence[Entity]) -> list[str]:
         """What holds now in plain words, the newest facts first, a bounded number of them."""
         names = {entity.id: entity.name for entity in entities}
-        newest = sorted(self, key=lambda fact: (not fact.pinned, -fact.paragraph))[:MAX_SENTENCES]
+        # The whole fact decides among equals, so that a story that is opened again says the same.
+        order = sorted(self, key=lambda fact: (fact.subject, fact.relation, fact.object, fact.quote))
+        newest = sorted(order, key=lambda fact: (not fact.pinned, -fact.paragraph))[:MAX_SENTENCES]
         return [in_words(fact, names) for fact in newest]
 
 

@@ -138,6 +138,17 @@ def test_a_kept_world_is_that_of_reading_everything_anew(file_library: Library) 
         assert [f.object for f in anew.about("anna", Relation.IS)] == ["green eyes"]
 
 
+def test_a_story_that_is_opened_again_is_told_the_same_facts_in_the_same_order(file_library: Library) -> None:
+    story, kept = new_story(file_library), WorldCache()
+    file_library.pin(story, fact("bram", Relation.IS, "green eyes"))
+    said = (fact("anna", Relation.AT, "inn"), fact("bram", Relation.AT, "inn"), fact("cleo", Relation.AT, "inn"))
+    kept.at(file_library, story, None)
+    (row,) = write(file_library, story, "All are at the inn.", facts=said)
+    kept.advance(file_library, story, None, row.id, said)
+    anew = WorldCache().at(file_library, story, row.id)
+    assert kept.at(file_library, story, row.id).sentences([INN]) == anew.sentences([INN])
+
+
 def test_a_fact_that_is_pinned_meanwhile_is_seen_once_the_world_is_forgotten(file_library: Library) -> None:
     story, kept = new_story(file_library), WorldCache()
     assert not kept.at(file_library, story, None).is_dead("bram")
