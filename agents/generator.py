@@ -19,12 +19,15 @@ from agents.naming import Naming, cast_lines
 from agents.spelling import strange_words
 from agents.text import whole_sentences
 from planner.state import ArcPosition, Beat, Entity, EntityKind, Finding, Line, Model, Outline, PointOfView, Premise
+from prompts.errors import EngineError
 from prompts.load import render
 
 # The end of a stream that may still become a slot, and the article that would have to fit it.
 _OPEN = re.compile(r"(?:\b[Aa]n?\s*)?(?:<(?:[a-z]+\d?)?)?$")
 # The small model's context is 512 tokens: these budgets and the paragraph that it writes fit in, whatever a person typed.
 _SUMMARY, _LAST, _BEAT = 96, 120, 44
+_ASKED = 3
+"""How often a model that answers with nothing is asked, each time with another seed."""
 Check = Callable[[str], Sequence[Finding]]
 
 
@@ -122,7 +125,15 @@ def write(
         prompt=prompt_for(engine, task, naming), sampling=sampling, n=n, seed=seed,
         ban=naming.banned(task.on_stage) if engine.style == "slots" else (),
     )  # fmt: skip
-    completions = engine.complete(request, _filling(naming, on_text) if on_text else None)
+    for again in range(_ASKED):
+        request = request.model_copy(update={"seed": seed + again})
+        completions = engine.complete(request, _filling(naming, on_text) if on_text else None)
+        if any(naming.fill(completion.text) for completion in completions):
+            break
+    else:
+        raise EngineError(
+            f"The model {engine.model} answered {_ASKED} times with nothing; write with another model or seed."
+        )
     return choose(completions, task, settings.weights, check, naming, small=engine.style == "slots")
 
 
@@ -151,7 +162,7 @@ def choose(
                   weights=weights)
         )  # fmt: skip
         texts.append(text)
-    chosen = max(range(len(texts)), key=lambda i: (scores[i].total, -i))
+    chosen = max(range(len(texts)), key=lambda i: (bool(texts[i]), scores[i].total, -i))
     return Written(text=texts[chosen], chosen=chosen, scores=tuple(scores))
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from agents.engines.base import Completion, OnText, Request
 from agents.generator import GeneratorSettings, Task, Written, task_for, write
 from planner.state import ArcPosition, Finding, PointOfView, Severity
+from prompts.errors import EngineError
 from prompts.slots import slot_tokens
 
 FIRST = ArcPosition(beat=0, paragraph_in_beat=1, paragraph=1, tension=0.2)
@@ -142,6 +143,31 @@ def test_the_best_of_the_candidates_is_kept(kind: type[Recorder]) -> None:
     assert (kept.chosen, kept.text) == (2, GOOD)
     assert len(kept.scores) == 4
     assert kept.scores[2].total == max(score.total for score in kept.scores)
+
+
+@pytest.mark.parametrize("kind", [Recorder, SlotsRecorder])
+@pytest.mark.parametrize("nothing", ["", " \n ", "<he4>"])
+def test_a_model_that_answers_with_nothing_is_asked_again_with_another_seed(kind: type[Recorder], nothing: str) -> None:
+    engine = kind(lambda request, index: nothing if request.seed < 7 else GOOD)
+    assert written(engine, task(), n=2).text == GOOD
+    assert [request.seed for request in engine.requests] == [5, 6, 7]
+
+
+@pytest.mark.parametrize("kind", [Recorder, SlotsRecorder])
+def test_a_model_that_never_answers_is_an_error_and_no_paragraph(kind: type[Recorder]) -> None:
+    engine = kind(lambda *_: " ")
+    with pytest.raises(EngineError, match="answered 3 times with nothing; write with another model or seed"):
+        written(engine, task(), n=2)
+    assert len(engine.requests) == 3
+
+
+def test_an_empty_candidate_is_never_kept() -> None:
+    def check(text: str) -> Sequence[Finding]:
+        return [Finding(rule="r", severity=Severity.ERROR, message="m")] * (9 if text else 0)
+
+    kept = written(Recorder([" ", GOOD]), task(), n=2, check=check)
+    assert (kept.chosen, kept.text) == (1, GOOD)
+    assert kept.scores[0].total > kept.scores[1].total
 
 
 def test_of_equals_the_earlier_is_kept() -> None:
