@@ -12,6 +12,8 @@ from prompts.control import clean
 from prompts.errors import InputError
 
 MIN_PARAGRAPHS = 3
+MAX_NAME = 80
+"""Characters of a name: a longer one is a description, and no sentence could carry it."""
 
 
 class Brief(Model):
@@ -59,11 +61,20 @@ _ADVICE = {
 def make_brief(**wishes: object) -> Brief:
     """Build a brief; raises ``InputError`` with one sentence about the first wish that cannot be met."""
     try:
-        return Brief.model_validate(wishes)
+        brief = Brief.model_validate(wishes)
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0])
         raise InputError(_ADVICE.get(field, f"--{field.replace('_', '-')}: {first['msg']}.")) from error
+    if len(brief.setting) > MAX_NAME:
+        raise InputError(
+            f"--setting is the name of one place, in at most {MAX_NAME} characters; describe it in the premise."
+        )
+    names = [read_character(text).name for text in brief.characters]
+    for number, name in enumerate(names):
+        if name.lower() in (other.lower() for other in names[:number]):
+            raise InputError(f"Two characters are called {name!r}; give each a name of their own.")
+    return brief
 
 
 _PRONOUN_WORDS = {
@@ -89,12 +100,14 @@ def read_character(text: str) -> CharacterWish:
     """Read "Mara: stubborn, afraid of water, she/her, a baker, wants to go home".
 
     A wish that is a pronoun sets the pronouns, "wants ..." the goal, "a ROLE" or "the ROLE" the role; the others are traits.
-    Raises ``InputError`` when there is no name before the colon.
+    Raises ``InputError`` when there is no name before the colon, or one that no sentence could carry.
     """
     name, _, rest = text.partition(":")
     name = clean(name)
     if not name:
         raise InputError(f'A character needs a name: write "Name: trait, trait" instead of {text!r}.')
+    if len(name) > MAX_NAME:
+        raise InputError(f'A name has at most {MAX_NAME} characters; put a colon after it: "Name: trait, trait".')
     pronouns, goal, role = None, "", ""
     traits: list[str] = []
     for wish in filter(None, (clean(part) for part in re.split(r"[,;]", rest))):

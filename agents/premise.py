@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from agents.brief import Brief, CharacterWish
+from agents.brief import MAX_NAME, Brief, CharacterWish
 from agents.casting import (
     Casting,
     cast_entities,
@@ -30,7 +30,7 @@ from agents.lexicon import detect_genre, known_genre, tones
 from agents.memory import LOGLINE_TOKENS, shorten
 from agents.naming import Naming
 from agents.spelling import strange_words
-from planner.state import EntityKind, Premise, Pronouns
+from planner.state import MAX_LINE, EntityKind, Premise, Pronouns
 from prompts.errors import BadOutput
 from prompts.load import render
 
@@ -45,7 +45,9 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-_Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+# What a person said comes back in the answer, so each may be as long as they may write it.
+_Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_LINE)]
+_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME)]
 
 
 class CastProposal(_Frozen):
@@ -53,19 +55,19 @@ class CastProposal(_Frozen):
     role: _Said
     trait: _Said
     goal: _Said
-    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_NAME)] = ""
 
 
 class ThingProposal(_Frozen):
     kind: EntityKind
-    name: _Said
+    name: _Name
 
 
 class Proposal(_Frozen):
     """What the model adds to a brief, as it writes it: JSON."""
 
     cast: tuple[CastProposal, ...] = Field(min_length=1, max_length=4)
-    places: tuple[_Said, ...] = Field(min_length=1)
+    places: tuple[_Name, ...] = Field(min_length=1)
     things: tuple[ThingProposal, ...] = ()
 
 
@@ -232,4 +234,5 @@ def entitle(engine: Engine, premise: Premise, logline: str, seed: int) -> str:
             titles.append(
                 (candidate.logprob / max(candidate.tokens, 1) if candidate.logprob is not None else 0.0, title)
             )
-    return max(titles)[1] if titles else naming.fill_title(f"The {premise.cast[0].role or premise.cast[0].name}")
+    hero = premise.cast[0].role or premise.cast[0].name
+    return max(titles)[1] if titles else naming.fill_title(f"The {shorten(hero, len, MAX_NAME)[:MAX_NAME]}")

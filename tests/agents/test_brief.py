@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.brief import CharacterWish, make_brief, read_character
+from agents.brief import MAX_NAME, CharacterWish, make_brief, read_character
 from planner.state import MAX_LOGLINE, MAX_PARAGRAPHS, PointOfView, Pronouns, Tense
 from prompts.errors import InputError
 
@@ -27,6 +27,20 @@ from prompts.errors import InputError
 )  # fmt: skip
 def test_a_character_is_read_from_one_line(text: str, wish: CharacterWish) -> None:
     assert read_character(text) == wish
+
+
+def test_a_characters_name_is_a_name_and_no_description() -> None:
+    assert read_character("N" * MAX_NAME + ": brave").name == "N" * MAX_NAME
+    with pytest.raises(InputError, match="put a colon after it"):
+        read_character(
+            "Mara the stubborn baker who is afraid of water and wants nothing but to go home before the flood"
+        )
+
+
+@pytest.mark.parametrize("names", [("Mara: brave", "Mara"), ("A", "Mara", " mara : a baker")])
+def test_two_characters_of_one_name_are_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match="Two characters are called"):
+        make_brief(logline="A key.", characters=names)
 
 
 @pytest.mark.parametrize("text", ["", ": brave", "  : a baker", "<|end|>: brave"])
@@ -65,6 +79,8 @@ def test_no_wish_carries_the_models_own_tokens() -> None:
         ({"logline": "A key.", "paragraphs": "many"}, "--paragraphs must be between"),
         ({"logline": "A key.", "characters": ["A", "B", "C", "D", "E"]}, "at most 4 characters"),
         ({"logline": "A key.", "characters": ["A" * 501]}, "at most 500 characters"),
+        ({"logline": "A key.", "characters": [": brave"]}, "A character needs a name"),
+        ({"logline": "A key.", "setting": "a mill " * 12}, "--setting is the name of one place"),
         ({"logline": "A key.", "tense": "future"}, "--tense: "),
         ({"logline": "A key.", "point_of_view": "second"}, "--point-of-view: "),
         ({"logline": "A key.", "plot": ["x" * 501]}, "--plot: "),

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from agents.brief import make_brief
 from agents.engines.base import Completion, OnText, Request
-from agents.engines.scripted import ScriptedEngine
+from agents.engines.scripted import ScriptedEngine, answer
 from agents.premise import propose, sounds_off
 from planner.state import Premise
 from prompts.control import CONTROL
@@ -69,6 +69,18 @@ def test_every_wish_is_kept_whatever_the_model_says() -> None:
     )
     assert (premise.plot, premise.avoid) == (("a storm",), ("blood",))
     assert (premise.point_of_view, premise.tense, premise.setting[0].name) == ("first", "present", "Lisbon")
+
+
+@pytest.mark.parametrize("kind", [Recorder, SlotsRecorder])
+def test_long_wishes_are_kept_whole(kind: type[Recorder]) -> None:
+    role, trait, goal = "keeper of " + "very " * 60 + "old lamps", "proud " * 40, "to " + "go " * 60 + "home"
+    for wish in (f"a {role}", trait, f"wants {goal}"):
+        engine = kind(lambda request, index: answer(request, index) if request.json_schema else "")
+        premise = proposed(engine, characters=[f"Zed: she, {wish}"])
+        zed = premise.cast[0]
+        assert wish.strip() in (f"a {zed.role}", *zed.traits, f"wants {zed.goal}")
+        assert len(premise.title) <= 100
+        assert Premise.model_validate(premise.model_dump()) == premise
 
 
 def test_a_given_title_asks_the_model_only_once() -> None:
