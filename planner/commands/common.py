@@ -80,6 +80,14 @@ def open_engines(settings: Settings) -> dict[Role, Engine]:
     return dict.fromkeys(ROLES, engine)
 
 
+def engine_note(engine: Engine, settings: Settings) -> dict[str, str]:
+    """What a story remembers of its engine, so that it is continued with the same one; never an address with a password."""
+    note = {"name": engine.name, "model": settings.model}
+    if engine.name == "server" and not {"@", "?"} & set(settings.server):
+        note["server"] = settings.server
+    return note
+
+
 def write_settings(settings: Settings) -> WriteSettings:
     """How to write, from the settings: what is not set keeps the generator's own default."""
     wished = settings.write

@@ -70,9 +70,7 @@ def write(
         engines = common.open_engines(loaded)
         used = engines["generator"]
         chosen = seed if seed is not None else secrets.randbelow(2**31)
-        row = begin(
-            shelf, brief, chosen, common.write_settings(loaded), {"name": used.name, "model": loaded.model or ""}
-        )
+        row = begin(shelf, brief, chosen, common.write_settings(loaded), common.engine_note(used, loaded))
         _run(shelf, row, engines, out, as_json, quiet)
 
 
@@ -96,7 +94,9 @@ def continue_(
         row = shelf.story(story)
         begun = row.options.get("engine")
         if isinstance(begun, dict) and not engine:  # what the story was begun with, unless a flag says otherwise
-            flags |= {"engine": begun.get("name"), "model": model or begun.get("model")}
+            flags |= {
+                "engine": begun.get("name"), "model": model or begun.get("model"), "server": server or begun.get("server"),
+            }  # fmt: skip
         loaded = setting.load(flags).settings
         _run(shelf, row, common.open_engines(loaded), out, as_json, quiet)
 
