@@ -97,7 +97,8 @@ def prompt_for(engine: Engine, task: Task, naming: Naming) -> Prompt:
     if engine.style == "slots":
         system, text = render(
             "generator/paragraph", "slots", genre=known_genre(premise.genre), tone=premise.tone,
-            pov=premise.point_of_view, tense=premise.tense, cast=cast_lines(premise),
+            pov=premise.point_of_view, tense=premise.tense, theme=premise.theme,
+            cast=cast_lines(premise),
             summary=shorten(naming.slotted(task.summary), engine.count_tokens, _SUMMARY, keep_end=True),
             last=shorten(naming.slotted(task.last), engine.count_tokens, _LAST, keep_end=True),
             beat=shorten(naming.slotted(beat.happens), engine.count_tokens, _BEAT),

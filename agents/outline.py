@@ -94,8 +94,8 @@ def _beat_by_beat(
     for number, step in enumerate(steps, 1):
         kept = done if len(done) <= 7 else [done[0], *done[-6:]]
         _, text = render(
-            "outline/beat", "slots", genre=known_genre(premise.genre), tone=premise.tone, cast=cast, stage=props,
-            logline=logline, done=kept, purpose=step.purpose, number=number, total=len(steps),
+            "outline/beat", "slots", genre=known_genre(premise.genre), tone=premise.tone, theme=premise.theme,
+            cast=cast, stage=props, logline=logline, done=kept, purpose=step.purpose, number=number, total=len(steps),
         )  # fmt: skip
         request = Request(
             prompt=Prompt(text=text), sampling=_BEAT, n=_CANDIDATES, seed=seed + number,

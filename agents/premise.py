@@ -30,6 +30,7 @@ from agents.lexicon import detect_genre, known_genre, tones
 from agents.memory import LOGLINE_TOKENS, shorten
 from agents.naming import Naming
 from agents.spelling import strange_words
+from agents.themes import nearest
 from planner.state import MAX_LINE, EntityKind, Premise, Pronouns
 from prompts.errors import BadOutput
 from prompts.load import render
@@ -114,8 +115,16 @@ def proposal_schema(casting: Casting, pronouns: list[Pronouns], plain: bool) -> 
 def propose(engine: Engine, brief: Brief, seed: int) -> Premise:
     """Ask ``engine`` for what the brief leaves open. Raises ``BadOutput`` when its JSON does not validate."""
     rng = random.Random(f"premise/{seed}")
-    genre = brief.genre or detect_genre(" ".join((brief.logline, brief.setting, *brief.plot))) or "adventure"
-    tone = brief.tone or rng.choice(tones(genre))
+    said = " ".join((brief.logline, brief.setting, *brief.plot))
+    detected = detect_genre(said)
+    genre = brief.genre or detected or "adventure"
+    theme = None
+    if engine.style == "slots":
+        wishes = " ".join(wish for character in brief.characters for wish in character.split(":")[1:])
+        theme = nearest(f"{said} {wishes}", known_genre(brief.genre) if brief.genre else "", detected, rng)
+    if theme and not brief.genre:
+        genre = theme.genre
+    tone = brief.tone or rng.choice(theme.tones if theme and theme.genre == known_genre(genre) else tones(genre))
     casting = read_brief(brief)
     pronouns = [pronouns_for(wish, brief.logline, i == 0, rng) for i, wish in enumerate(casting.cast)]
     casting.cast = [w.model_copy(update={"pronouns": p}) for w, p in zip(casting.cast, pronouns, strict=True)]
@@ -127,7 +136,8 @@ def propose(engine: Engine, brief: Brief, seed: int) -> Premise:
 
     system, text = render(
         "premise/propose", engine.style, genre=known_genre(genre) if engine.style == "slots" else genre, tone=tone,
-        logline=logline, plot=brief.plot, avoid=brief.avoid, characters=casting.cast, places=casting.places,
+        theme=theme.name if theme else "", logline=logline, plot=brief.plot, avoid=brief.avoid,
+        characters=casting.cast, places=casting.places,
         things=[name for _, name in casting.things],
     )  # fmt: skip
     plain = engine.style == "plain"
@@ -144,7 +154,7 @@ def propose(engine: Engine, brief: Brief, seed: int) -> Premise:
         logline=brief.logline, title=brief.title, genre=genre, genre_detected=not brief.genre, tone=tone, cast=cast,
         setting=place_entities(places, casting.said, given[1]),
         things=thing_entities(things, casting.said, given[2]), plot=brief.plot,
-        point_of_view=brief.point_of_view, tense=brief.tense, avoid=brief.avoid,
+        point_of_view=brief.point_of_view, tense=brief.tense, avoid=brief.avoid, theme=theme.name if theme else "",
     )  # fmt: skip
     return premise if premise.title else premise.model_copy(update={"title": entitle(engine, premise, logline, seed)})
 
@@ -219,7 +229,7 @@ def entitle(engine: Engine, premise: Premise, logline: str, seed: int) -> str:
     naming = Naming(premise.entities)
     system, text = render(
         "premise/title", engine.style, genre=known_genre(premise.genre) if engine.style == "slots" else premise.genre,
-        tone=premise.tone, logline=logline, names=[entity.name for entity in premise.cast],
+        tone=premise.tone, theme=premise.theme, logline=logline, names=[entity.name for entity in premise.cast],
     )  # fmt: skip
     ban = naming.banned(premise.entities)
     request = Request(prompt=Prompt(system=system, text=text), sampling=_TITLE, n=6, seed=seed, ban=ban)

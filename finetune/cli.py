@@ -229,10 +229,13 @@ def export(
 
     with _plain_errors():
         from finetune.worlds.model import load_worlds
+        from finetune.worlds.themes import write_themes
         from finetune.worlds.vocabulary import write_vocabulary
 
         pack(run / "model" if (run / "model").is_dir() else run, out, "slots")
-        write_vocabulary(load_worlds(), out)
+        worlds = load_worlds()
+        write_vocabulary(worlds, out)
+        write_themes(worlds, out)
         typer.echo(f"packed into {out}")
 
 

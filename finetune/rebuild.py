@@ -22,13 +22,19 @@ from finetune.measure import measure_worlds
 from finetune.records import checkpoints, finished
 from finetune.tokenizer import load_tokenizer, save_tokenizer, train_tokenizer
 from finetune.worlds.model import load_worlds
+from finetune.worlds.themes import write_themes
 from finetune.worlds.vocabulary import write_vocabulary
 from prompts.errors import InputError
 
 CONFIGS = Path(__file__).parent / "configs"
 CORPORA = ("tinystories", "african_storybook", "pratham_books", "fairytaleqa", "gutenberg_fiction")
 STAGES = {
-    "small": ("pretrain_small.yaml", "pretrain_small_stage2.yaml", "pretrain_small_stage3.yaml"),
+    "small": (
+        "pretrain_small.yaml",
+        "pretrain_small_stage2.yaml",
+        "pretrain_small_stage3.yaml",
+        "pretrain_small_stage4.yaml",
+    ),
     "gpu": ("pretrain_small_gpu.yaml",),
     "worlds": ("pretrain_small_worlds.yaml",),
 }
@@ -139,6 +145,7 @@ def rebuild(plan: Plan, say: Say = print) -> Path:
     say(f"export: {plan.out}")
     pack(model, plan.out, "slots")
     write_vocabulary(load_worlds(plan.worlds), plan.out)
+    write_themes(load_worlds(plan.worlds), plan.out)
     say("evaluation of the packed model")
     packed = plan.work / "packed.json"
     sets = [s.folder for s in stages[-1][1].data if has_rows(s.folder / "held")]

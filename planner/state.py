@@ -84,6 +84,8 @@ class Premise(Model):
     point_of_view: PointOfView = PointOfView.THIRD
     tense: Tense = Tense.PAST
     avoid: tuple[Line, ...] = ()
+    theme: Line = ""
+    """The kind of story that the bundled model tells it as; other models need none."""
 
     @property
     def entities(self) -> tuple[Entity, ...]:

@@ -19,6 +19,7 @@ from prompts.load import render
 TASKS: Final = ("generator", "summarizer", "outline", "premise", "title")
 DONE_KEPT: Final = 6  # beats that the outline prompt still shows, beside the first one
 TAG_DROPOUT: Final = 0.1
+THEME_DROPOUT: Final = 0.08
 _ENDS: Final = (".", "!", "?", '"')
 CountTokens = Callable[[str], int]
 
@@ -50,7 +51,7 @@ def _tags(story: Story, rng: random.Random) -> dict[str, str]:
     genre, tone = story.genre, story.tone
     if rng.random() < TAG_DROPOUT:
         genre, tone = ("any", tone) if rng.random() < 0.5 else (genre, "any")
-    return {"genre": genre, "tone": tone}
+    return {"genre": genre, "tone": tone, "theme": story.theme if rng.random() >= THEME_DROPOUT else ""}
 
 
 def split_members(story: Story) -> tuple[list[Member], list[Member], list[Member]]:

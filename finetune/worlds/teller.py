@@ -53,6 +53,8 @@ class Story:
     logline: str
     members: dict[str, Member]
     paragraphs: tuple[Paragraph, ...]
+    theme: str = ""
+    """The world's name in words; a corpus story has none."""
 
 
 @dataclass
@@ -111,6 +113,11 @@ def _cast(world: World, rng: random.Random) -> dict[str, Member]:
     return members
 
 
+def theme_of(world: World) -> str:
+    """What the tags call a world: its name in words."""
+    return world.name.replace("-", " ")
+
+
 def walk(world: World, rng: random.Random) -> list[tuple[Event, Way]]:
     """One path through the events, from a start to a resolution; ``ValueError`` where the flags leave no way open."""
     flags: set[str] = set()
@@ -157,5 +164,5 @@ def tell(world: World, seed: int, more: float = 0.25) -> Story:
     tone, title = rng.choice(world.tones), telling.fill(rng.choice(world.titles), headline=True)
     return Story(
         world.name, world.genre, tone, world.pov, world.tense, title, telling.fill(rng.choice(world.loglines)), members,
-        tuple(paragraphs),
+        tuple(paragraphs), theme_of(world),
     )  # fmt: skip

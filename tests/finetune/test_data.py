@@ -167,11 +167,11 @@ def test_rows_are_made_by_the_prompt_files(two_worlds: Path) -> None:
     assert {row.task for row in whole} == set(TASKS)
     generator = next(row for row in whole if row.task == "generator")
     paragraph, cast = story.paragraphs[0], split_members(story)[0]
-    tags = re.search(r"<\|tags\|>([^,]*), (.*?), (?:first|third) person", generator.prompt)
+    tags = re.search(r"<\|tags\|>([^,]*), (.*?), (?:first|third) person, \w+(?:, ([^<]+))?", generator.prompt)
     assert tags
     _, prompt = render(
         "generator/paragraph", "slots", genre=tags[1], tone=tags[2], pov=story.pov, tense=story.tense, cast=cast,
-        summary="", last="", purpose=paragraph.purpose, number=1, total=sum(p.part == 1 for p in story.paragraphs),
+        theme=tags[3] or "", summary="", last="", purpose=paragraph.purpose, number=1, total=sum(p.part == 1 for p in story.paragraphs),
         part=1, parts=paragraph.parts, beat=paragraph.beat, stage=paragraph.stage,
     )  # fmt: skip
     assert (generator.prompt, generator.completion) == (prompt, paragraph.text)
