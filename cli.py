@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from planner.commands import common, config, doctor, read, train, write
+from planner.commands import common, config, doctor, read, serve, train, write
 
 # Typer exports only this one of its usage errors; their common class lies elsewhere in every other release.
 _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
@@ -56,6 +56,7 @@ app.command("list")(read.list_)
 app.command("show")(read.show)
 app.command("config")(config.config)
 app.command("doctor")(doctor.doctor)
+app.command("serve")(serve.serve)
 app.command("train", context_settings=train.PASS_ON)(train.train)
 app.command("data", context_settings=train.PASS_ON)(train.data)
 

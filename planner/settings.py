@@ -21,7 +21,7 @@ from prompts.errors import InputError
 FILE = "fabula.toml"
 PREFIX = "FABULA_"
 # Read from the environment by others: credentials, and what tests set.
-_NOT_SETTINGS = {"FABULA_API_KEY", "FABULA_TEST_POSTGRES"}
+_NOT_SETTINGS = {"FABULA_API_KEY", "FABULA_TEST_POSTGRES", "FABULA_TEST_VLLM", "FABULA_VLLM_PYTHON"}
 
 
 class _Section(BaseModel):
