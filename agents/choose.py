@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from agents.prose import without_speech
 from agents.text import repetition, stems
 from planner.state import Finding, Model, Severity
@@ -26,19 +28,22 @@ class Weights(Model):
     beat: float = 1.0
     repetition: float = 3.0
     form: float = 1.0
-    finding: float = 0.8
+    finding: float = Field(0.8, ge=0)
     strange: float = 0.5
 
 
 class Score(Model):
-    """The parts of a candidate's score and their weighted sum, kept for the trace."""
+    """The parts of a candidate's score and their weighted sum, kept for the trace.
+
+    ``findings`` is None for a candidate that could not win whatever the rules say of it, and was not examined.
+    """
 
     likelihood: float
     names: float
     beat: float
     repetition: float
     form: float
-    findings: float
+    findings: float | None
     strange: int
     total: float
 
@@ -66,7 +71,7 @@ def judge(
     before: str,
     cut: bool,
     first_person: bool = False,
-    findings: Sequence[Finding],
+    findings: Sequence[Finding] | None = None,
     strange: int = 0,
     weights: Weights | None = None,
 ) -> Score:
@@ -81,15 +86,20 @@ def judge(
     kept = len(asked & stems(text)) / len(asked) if asked else 1.0
     repeated = repetition(text, before)
     form = form_faults(text, cut, first_person)
-    cost = {Severity.ERROR: 1.0, Severity.WARNING: 0.4, Severity.NOTE: 0.0}
-    found = sum(cost[finding.severity] for finding in findings)
     likelihood = mean_logprob if mean_logprob is not None else 0.0
     total = (
         weights.likelihood * likelihood + weights.names * names + weights.beat * kept
-        - weights.repetition * repeated - weights.form * form - weights.finding * found
-        - weights.strange * strange
+        - weights.repetition * repeated - weights.form * form - weights.strange * strange
     )  # fmt: skip
-    return Score(
+    score = Score(
         likelihood=round(likelihood, 4), names=round(names, 4), beat=round(kept, 4), repetition=round(repeated, 4),
-        form=form, findings=found, strange=strange, total=round(total, 4),
+        form=form, findings=None, strange=strange, total=round(total, 4),
     )  # fmt: skip
+    return score if findings is None else examined(score, findings, weights)
+
+
+def examined(score: Score, findings: Sequence[Finding], weights: Weights) -> Score:
+    """The score of a candidate once the rules have spoken: it can only fall."""
+    cost = {Severity.ERROR: 1.0, Severity.WARNING: 0.4, Severity.NOTE: 0.0}
+    found = sum(cost[finding.severity] for finding in findings)
+    return score.model_copy(update={"findings": found, "total": round(score.total - weights.finding * found, 4)})

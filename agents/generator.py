@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from pydantic import Field
 
-from agents.choose import Score, Weights, judge
+from agents.choose import Score, Weights, examined, judge
 from agents.engines.base import Completion, Engine, OnText, Prompt, Request, Sampling, Style
 from agents.lexicon import known_genre
 from agents.memory import shorten
@@ -159,11 +159,14 @@ def choose(
         strange = len(strange_words(text, _given(task))) if small else 0
         scores.append(
             judge(text, mean_logprob=mean, wanted=wanted, beat=task.beat.happens, before=before, cut=cut,
-                  first_person=task.premise.point_of_view is PointOfView.FIRST, findings=check(text), strange=strange,
-                  weights=weights)
+                  first_person=task.premise.point_of_view is PointOfView.FIRST, strange=strange, weights=weights)
         )  # fmt: skip
         texts.append(text)
-    chosen = max(range(len(texts)), key=lambda i: (bool(texts[i]), scores[i].total, -i))
+    # Findings only lower a score, so the best is known as soon as the one in front has been examined.
+    while (
+        scores[chosen := max(range(len(texts)), key=lambda i: (bool(texts[i]), scores[i].total, -i))].findings is None
+    ):
+        scores[chosen] = examined(scores[chosen], check(texts[chosen]), weights)
     return Written(text=texts[chosen], chosen=chosen, scores=tuple(scores))
 
 

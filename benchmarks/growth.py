@@ -1,8 +1,8 @@
 """What a paragraph costs at 10,000, against what it costs at 100: ``make bench-growth``.
 
-One story is written on the scripted engine in batch durability. Around paragraph 100 and around the last one it measures,
-for each paragraph, the planner's own CPU time (the engine's is taken off), the bytes by which the library grows, and the
-prompt tokens. CPU time, because a ratio of wall times on a busy machine measures the machine.
+One story is written on the scripted engine in batch durability, a burst at a time. Around paragraph 100 and around the last
+one it measures for a paragraph the planner's own CPU time (the engine's is taken off), the bytes by which the library
+grows, and the prompt tokens. CPU time, because a ratio of wall times on a busy machine measures the machine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from agents.engines.base import Completion, OnText, Request
 from agents.engines.scripted import ScriptedEngine
 from benchmarks.report import Report
 from planner.context import ROLES, WriteSettings
-from planner.session import begin, open_story
+from planner.session import BURST, begin, open_story
 from planner.store import Library
 
 
@@ -39,7 +39,7 @@ class TimedEngine(ScriptedEngine):
 
 @dataclass
 class Window:
-    """Measurements of the paragraphs from ``first`` to ``last``, one entry each (bytes: over the whole window)."""
+    """Measurements of the paragraphs from ``first`` to before ``last``, an entry a burst (bytes: over the whole window)."""
 
     first: int
     last: int
@@ -67,8 +67,9 @@ def main() -> int:
     parser.add_argument("--paragraphs", type=int, default=10_000)
     args = parser.parse_args()
     total: int = args.paragraphs
-    half = max(20, total // 100)
-    early, late = Window(100 - half // 2, 100 + half // 2 + 1), Window(total - half, total)
+    total -= total % BURST
+    span = max(2 * BURST, min(100, total // 100 // BURST * BURST))
+    early, late = Window(100 - span // 20 * 10, 100 + span // 20 * 10), Window(total - span, total)
     if early.last >= late.first:
         parser.error("--paragraphs must be at least 400")
     engine = TimedEngine()
@@ -77,20 +78,22 @@ def main() -> int:
         story = begin(library, brief, 1, WriteSettings(), {"name": "scripted"})
         begun = time.perf_counter()
         with open_story(library, story, dict.fromkeys(ROLES, engine), durability="exit") as session:
-            for number in range(total):
+            for number in range(0, total, BURST):
                 window = next((w for w in (early, late) if w.first <= number < w.last), None)
                 if window and number == window.first:
                     window.size_before = library_bytes(library)
                 cpu, inside, tokens = time.process_time(), engine.seconds, engine.prompt_tokens
-                session.write_paragraph()
+                session.write_burst(BURST)
                 if window:
-                    window.seconds.append(time.process_time() - cpu - (engine.seconds - inside))
-                    window.tokens.append(engine.prompt_tokens - tokens)
-                    if number == window.last - 1:
+                    window.seconds.append((time.process_time() - cpu - (engine.seconds - inside)) / BURST)
+                    window.tokens.append((engine.prompt_tokens - tokens) / BURST)
+                    if number + BURST >= window.last:
                         window.size_after = library_bytes(library)
-                if (number + 1) % 1_000 == 0:
+                if (number + BURST) % 1_000 == 0:
                     print(
-                        f"  {number + 1} paragraphs, {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True
+                        f"  {number + BURST} paragraphs, {time.perf_counter() - begun:.0f} s",
+                        file=sys.stderr,
+                        flush=True,
                     )
     for name, window in (("early", early), ("late", late)):
         print(

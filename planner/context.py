@@ -41,6 +41,8 @@ class Context:
     settings: WriteSettings = field(default_factory=WriteSettings)
     branch: str = "main"
     listen: Callable[[Event], None] = lambda event: None
+    burst: int = 1
+    """Paragraphs that this invoke still writes."""
     worlds: WorldCache = field(default_factory=WorldCache)
     examined: dict[str, tuple[tuple[Fact, ...], tuple[Finding, ...]]] = field(default_factory=dict)
     """Facts and findings of the texts that were examined for the paragraph in work."""

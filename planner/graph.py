@@ -1,12 +1,13 @@
 """The whole planner on one screen.
 
     START ─▶ premise ─▶ outline ─▶ generate ─▶ check ─▶ commit ─▶ summarize ─▶ END
-                                      ▲           │
-                                      └─ revise ──┘
+                                    ▲  ▲          │                   │
+                                    │  └─ revise ─┘                   │
+                                    └──────── burst, in a batch ──────┘
 
-One invoke writes one paragraph: it enters at the first thing that is still missing. ``check`` sends a draft with errors
-back at most ``revisions`` times and then commits the best one. Invariant: a node returns only after everything that it
-paid for is journalled, so any of them may be run again.
+One invoke writes one paragraph (in a batch a few, see ``Session.write_burst``): it enters at the first thing that is still
+missing. ``check`` sends a draft with errors back at most ``revisions`` times and then commits the best one. Invariant: a
+node returns only after everything that it paid for is journalled, so any of them may be run again.
 """
 
 from __future__ import annotations
@@ -30,12 +31,11 @@ def build(saver: BaseCheckpointSaver[str] | None = None) -> Planner:
     graph.add_node("generate", nodes.generate)
     graph.add_node("check", nodes.check)  # goes on to generate or commit: see its return type
     graph.add_node("commit", nodes.commit)
-    graph.add_node("summarize", nodes.summarize)
+    graph.add_node("summarize", nodes.summarize)  # goes on to generate or END
 
     graph.add_conditional_edges(START, nodes.enter, ["premise", "outline", "generate", END])
     graph.add_edge("premise", "outline")
     graph.add_edge("outline", "generate")
     graph.add_edge("generate", "check")
     graph.add_edge("commit", "summarize")
-    graph.add_edge("summarize", END)
     return graph.compile(checkpointer=saver)

@@ -121,7 +121,7 @@ def commit(state: StoryState, runtime: Run) -> StoryState:
     return {"head": row.id, "attempt": 0}
 
 
-def summarize(state: StoryState, runtime: Run) -> StoryState:
+def summarize(state: StoryState, runtime: Run) -> Command[Literal["generate", "__end__"]]:
     run = runtime.context
     premise, outline = _plan(state, run)
     head, position = _known(state.get("head")), state["arc"]
@@ -140,7 +140,9 @@ def summarize(state: StoryState, runtime: Run) -> StoryState:
         run.library.mark_done(state["story"], run.branch, True)
         run.listen(events.Finished(written))
     following = position if done else arc.position(outline, written)
-    return {"summary": summary, "arc": following, "draft": None, "done": done}
+    run.burst -= 1
+    update: StoryState = {"summary": summary, "arc": following, "draft": None, "done": done}
+    return Command(update=update, goto="__end__" if done or run.burst < 1 else "generate")
 
 
 def _known(value: T | None) -> T:

@@ -26,6 +26,8 @@ from planner.store import Library, ParagraphRow, StoryRow
 
 Durability = Literal["sync", "async", "exit"]
 MAIN = "main"
+BURST = 10
+"""Paragraphs of an invoke in a batch: most of what an invoke costs is spent once in it, whatever it writes."""
 
 
 def begin(library: Library, brief: Brief, seed: int, settings: WriteSettings, engine: Mapping[str, str]) -> StoryRow:
@@ -85,6 +87,13 @@ class Session:
 
         A run that was killed inside a paragraph goes on at the node that it was in.
         """
+        return self.write_burst(1)
+
+    def write_burst(self, paragraphs: int) -> bool:
+        """Write up to this many paragraphs in one invoke; False when the story is at its end.
+
+        In durability "exit" a killed burst is told again from the journal, without a model call that was made before.
+        """
         entry: StoryState | None = {"story": self.story.id}
         if self._after is None:
             snapshot = self.planner.get_state(self._config)
@@ -93,14 +102,16 @@ class Session:
             entry = None if snapshot.next else entry
         elif self._after.get("done"):
             return False
+        self.context.burst = paragraphs
         self._after = None  # should this paragraph fail, the checkpoint is asked again
         after = self.planner.invoke(entry, self._config, context=self.context, durability=self.durability)
         self._after = cast("StoryState", after)
         return True
 
     def write(self, stop: Callable[[], bool] = lambda: False) -> None:
-        """Write to the end of the story, or until ``stop`` says so between two paragraphs."""
-        while not stop() and self.write_paragraph():
+        """Write to the end of the story, or until ``stop`` says so between two invokes."""
+        paragraphs = BURST if self.durability == "exit" else 1
+        while not stop() and self.write_burst(paragraphs):
             pass
 
 

@@ -11,7 +11,7 @@ from agents.engines.scripted import Script, ScriptedEngine, answer
 from agents.generator import GeneratorSettings
 from planner.context import ROLES, WriteSettings
 from planner.events import Event
-from planner.session import Session, begin, open_story
+from planner.session import Durability, Session, begin, open_story
 from planner.store import Library, StoryRow
 from prompts.errors import EngineError
 
@@ -28,9 +28,13 @@ def new_story(
 
 @contextmanager
 def opened(
-    library: Library, story: StoryRow, engine: Engine, listen: Callable[[Event], None] = lambda event: None
+    library: Library,
+    story: StoryRow,
+    engine: Engine,
+    listen: Callable[[Event], None] = lambda event: None,
+    durability: Durability = "sync",
 ) -> Iterator[Session]:
-    with open_story(library, story, dict.fromkeys(ROLES, engine), listen=listen) as session:
+    with open_story(library, story, dict.fromkeys(ROLES, engine), listen=listen, durability=durability) as session:
         yield session
 
 
@@ -39,9 +43,10 @@ def tell(
     story: StoryRow,
     engine: Engine | None = None,
     listen: Callable[[Event], None] = lambda event: None,
+    durability: Durability = "sync",
 ) -> list[str]:
     """Write a story to its end; returns its paragraphs."""
-    with opened(library, story, engine or ScriptedEngine(), listen) as session:
+    with opened(library, story, engine or ScriptedEngine(), listen, durability) as session:
         session.write()
     return texts(library, story)
 

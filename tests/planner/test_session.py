@@ -8,7 +8,7 @@ import pytest
 from storytelling import Failing, new_story, opened, tell, texts
 
 from agents.engines.scripted import ScriptedEngine
-from planner.session import MAIN, brief_of, read_story, settings_of
+from planner.session import BURST, MAIN, Durability, brief_of, read_story, settings_of
 from planner.store import Library
 from prompts.errors import EngineError, InputError, LibraryFull, StoryBusy
 
@@ -22,19 +22,22 @@ def test_a_short_story_takes_the_calls_that_these_tests_count_on(file_library: L
     assert len(engine.answered) == CALLS
 
 
+@pytest.mark.parametrize("durability", ["sync", "exit"])
 @pytest.mark.parametrize("k", range(1, CALLS + 1))
-def test_a_story_that_fails_at_any_call_goes_on_as_if_it_had_not(file_library: Library, k: int) -> None:
+def test_a_story_that_fails_at_any_call_goes_on_as_if_it_had_not(
+    file_library: Library, k: int, durability: Durability
+) -> None:
     undisturbed = Failing()
     whole = tell(file_library, new_story(file_library), undisturbed)
 
     story, broken, mended = new_story(file_library), Failing(k), Failing()
     with pytest.raises(EngineError, match="The engine is gone"):
-        tell(file_library, story, broken)
+        tell(file_library, story, broken, durability=durability)
     kept = texts(file_library, story)
     assert len(broken.answered) == k - 1
     assert kept == whole[: len(kept)]
 
-    assert tell(file_library, story, mended) == whole
+    assert tell(file_library, story, mended, durability=durability) == whole
     assert broken.answered + mended.answered == undisturbed.answered  # each call once, none again
     assert len(file_library.roots(story.id)) == 1
     assert all(len(file_library.children(row.id)) <= 1 for row in file_library.path(file_library.head(story.id)))
@@ -75,6 +78,19 @@ def test_a_call_that_is_journalled_in_a_node_that_then_fails_is_not_made_again(
     tell(file_library, story, engine)
     assert texts(file_library, story) == whole
     assert engine.answered == undisturbed.answered
+
+
+def test_a_story_told_in_bursts_is_the_same(file_library: Library) -> None:
+    paragraphs = BURST + 3
+    whole = tell(file_library, new_story(file_library, paragraphs))
+    story = new_story(file_library, paragraphs)
+    with opened(file_library, story, ScriptedEngine(), durability="exit") as session:
+        assert session.write_burst(BURST)
+        assert len(texts(file_library, story)) == BURST
+        assert session.write_burst(BURST)  # only as far as the outline goes
+        assert not session.write_burst(BURST)
+    assert texts(file_library, story) == whole
+    assert read_story(file_library, story).done
 
 
 def test_a_story_reopened_after_every_paragraph_is_the_same(file_library: Library) -> None:
