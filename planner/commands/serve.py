@@ -74,28 +74,28 @@ def _plan(base: str, adapters: dict[str, str], gpus: int | None, python: Path | 
 
 
 def _run(plan: flags.Plan, timeout: int, console: Console) -> None:
+    ready = False
     server = process.Server(plan, platformdirs.user_log_path("fabula") / f"vllm-{plan.port}.log")
-    console.print(Text(f"Serving {plan.base.path}, log: {server.log}"))
     try:
+        console.print(Text(f"Serving {plan.base.path}, log: {server.log}"))
         with Status("Starting vLLM", console=console) as line:
 
             def progress(seconds: float, said: str) -> None:
-                line.update(
-                    Text(f"Starting vLLM, {seconds:.0f} s  {said}", style="dim", overflow="ellipsis", no_wrap=True)
-                )
+                now = f"Starting vLLM, {seconds:.0f} s  {said}"
+                line.update(Text(now, style="dim", overflow="ellipsis", no_wrap=True))
 
-            try:
-                server.ready(timeout, progress)
-            except KeyboardInterrupt:
-                console.print("Stopped before the server was ready.")
-                raise typer.Exit(130) from None
+            server.ready(timeout, progress)
+        ready = True
         console.print(
             Text(f"Ready: {', '.join(plan.models)} at {plan.url}. Put this into fabula.toml:\n", style="green")
         )
         print(flags.config_lines(plan), flush=True)
         console.print(Text("\nCtrl-C stops the server.", style="dim"))
-        with contextlib.suppress(KeyboardInterrupt):
-            server.wait()
+        server.wait()
+    except KeyboardInterrupt:
+        if not ready:
+            console.print("Stopped before the server was ready.")
+            raise typer.Exit(130) from None
         console.print("Stopping: requests in flight may finish. Ctrl-C once more stops at once.")
     finally:
         with contextlib.suppress(KeyboardInterrupt):

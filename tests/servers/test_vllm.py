@@ -1,0 +1,175 @@
+"""``fabula serve`` with the real vLLM: the bundled model and two adapters are served, structured, and stopped whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from cli_runner import process, wait_for
+from vllm_served import Served, post
+
+from agents.serving import process as serving
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
+
+PROMPT = (
+    "<|write|><|tags|>fantasy, warm, third person, past<|cast|><she0> the <role1>, stubborn<|summary|><she0> came to "
+    "<place0>.<|last|><she0> knocked.<|beat|>setup 2/8: <she0> looks for <item0> in <place0>.<|stage|><she0><|text|>"
+)
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string", "maxLength": 40},
+        "tone": {"enum": ["eerie", "warm", "dry"]},
+        "beats": {"type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "string", "maxLength": 30}},
+    },
+    "required": ["title", "tone", "beats"],
+    "additionalProperties": False,
+}
+
+
+def test_the_model_and_both_adapters_are_served_by_name(vllm_server: Served) -> None:
+    listed = post(vllm_server.plan.port, "/v1/models")["data"]
+    assert [model["id"] for model in listed] == ["fabula-small", "generator", "summarizer"]
+    assert [model["parent"] for model in listed] == [None, "fabula-small", "fabula-small"]
+
+
+def test_each_role_writes_with_its_own_adapter(vllm_server: Served) -> None:
+    texts = [greedy(vllm_server, model, 48) for model in vllm_server.plan.models]
+    assert len(set(texts)) == 3, texts
+    assert all(len(text.split()) > 5 for text in texts)
+
+
+def test_an_adapter_writes_what_peft_writes(vllm_server: Served, adapters: dict[str, Path]) -> None:
+    assert greedy(vllm_server, "generator", 24) == greedy_by_peft(vllm_server, adapters["generator"], 24)
+
+
+@pytest.mark.parametrize("model", ["fabula-small", "generator"])
+def test_every_structured_output_validates(vllm_server: Served, model: str) -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA}}
+    more = {"n": 12, "seed": 1, "temperature": 1, "max_tokens": 300, "response_format": form}
+    choices = vllm_server.complete(model, "<|text|>", **more)["choices"]
+    assert len(choices) == 12
+    for choice in choices:
+        jsonschema.validate(json.loads(choice["text"]), SCHEMA)
+    assert len({choice["text"] for choice in choices}) > 6
+
+
+def test_ctrl_c_lets_a_request_in_flight_finish(vllm_python: Path, tmp_path: Path) -> None:
+    seconds, answers = stopped(vllm_python, signal.SIGINT, tokens=60, choices=1)
+    assert seconds < 40
+    assert [len(answer["choices"]) for answer in answers] == [1]
+
+
+def test_sigterm_ends_it_although_a_request_would_go_on_for_minutes(vllm_python: Path) -> None:
+    seconds, _ = stopped(vllm_python, signal.SIGTERM, tokens=490, choices=128)
+    assert seconds < 40
+
+
+def stopped(python: Path, with_signal: int, tokens: int, choices: int) -> tuple[float, list[dict[str, Any]]]:
+    """Serve the bundled model, ask for something and send the signal meanwhile: seconds to the end, and what was answered.
+
+    Asserts that no process of the server is left.
+    """
+    port = serving.free_port()
+    answers: list[dict[str, Any]] = []
+    asked = {"model": "fabula-small", "prompt": PROMPT, "max_tokens": tokens, "n": choices, "ignore_eos": True}
+
+    def ask() -> None:
+        try:
+            answers.append(post(port, "/v1/completions", asked))
+        except (OSError, AssertionError):
+            return
+
+    with process("serve", "--python", python, "--port", port) as started:
+        try:
+            assert started.stdout is not None
+            lines = [started.stdout.readline() for _ in range(3)]  # they come when the server is ready
+            assert f'server = "http://127.0.0.1:{port}/v1"\n' in lines, started.communicate()
+            asking = threading.Thread(target=ask)
+            asking.start()
+            wait_for(lambda: running_requests(port) > 0, started)
+            before, group = time.monotonic(), members(port)
+            assert len(group) > 1, "the server's front process has an engine beside it"
+            started.send_signal(with_signal)
+            said = started.communicate(timeout=60)[1]
+            seconds = time.monotonic() - before
+            assert started.returncode == 0, said
+            assert said.endswith("Stopped.\n")
+            asking.join()
+            assert [pid for pid in group if alive(pid)] == []
+            return seconds, answers
+        finally:
+            for pid in members(port):
+                os.kill(pid, signal.SIGKILL)
+
+
+def running_requests(port: int) -> float:
+    import urllib.request
+
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("vllm:num_requests_running{"))
+
+
+def members(port: int) -> list[int]:
+    """The processes of the server on ``port``: its front process leads the group that all others are in."""
+    fronts = [
+        pid for pid in processes() if f"--port\0{port}\0".encode() in command_line(pid) and b"vllm" in command_line(pid)
+    ]
+    return [pid for pid in processes() for front in fronts if alive(pid) and group_of(pid) == front]
+
+
+def processes() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def group_of(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits for its parent to notice does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def greedy(served: Served, model: str, tokens: int) -> str:
+    asked = {"temperature": 0, "max_tokens": tokens, "ignore_eos": True, "skip_special_tokens": False}
+    return served.complete(model, PROMPT, **asked)["choices"][0]["text"]
+
+
+def greedy_by_peft(served: Served, adapter: Path, tokens: int) -> str:
+    """The same by peft and transformers, in the same bfloat16."""
+    torch = pytest.importorskip("torch")
+    peft = pytest.importorskip("peft")
+    transformers = pytest.importorskip("transformers")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what these libraries deprecate in each other
+        base = transformers.AutoModelForCausalLM.from_pretrained(served.plan.base.path, dtype=torch.bfloat16)
+        model = peft.PeftModel.from_pretrained(base, adapter).eval()
+        tokenizer = transformers.AutoTokenizer.from_pretrained(served.plan.base.path)
+        ids = torch.tensor([tokenizer.encode(PROMPT)])
+        made = model.generate(input_ids=ids, max_new_tokens=tokens, do_sample=False)
+        return tokenizer.decode(made[0, ids.shape[1] :])
