@@ -66,6 +66,9 @@ class Task(Model):
     last: str = ""
     facts: tuple[Line, ...] = ()
     objections: tuple[Line, ...] = ()
+    note: str = ""
+    instruction: str = ""
+    """What a person wishes of every paragraph, and of this one. The small model knows no notes."""
 
 
 class Written(Model):
@@ -101,14 +104,14 @@ def prompt_for(engine: Engine, task: Task, naming: Naming) -> Prompt:
             cast=cast_lines(premise),
             summary=shorten(naming.slotted(task.summary), engine.count_tokens, _SUMMARY, keep_end=True),
             last=shorten(naming.slotted(task.last), engine.count_tokens, _LAST, keep_end=True),
-            beat=shorten(naming.slotted(beat.happens), engine.count_tokens, _BEAT),
+            beat=shorten(naming.slotted(f"{task.instruction} {beat.happens}".strip()), engine.count_tokens, _BEAT),
             stage=[e.slot for e in task.on_stage], **shared,
         )  # fmt: skip
     else:
         system, text = render(
             "generator/paragraph", "plain", premise=premise, beat=beat, on_stage=task.on_stage, summary=task.summary,
             last=task.last, facts=task.facts, objections=task.objections, tension=position.tension,
-            first_person=premise.point_of_view is PointOfView.FIRST, **shared,
+            note=task.note, instruction=task.instruction, first_person=premise.point_of_view is PointOfView.FIRST, **shared,
         )  # fmt: skip
     return Prompt(system=system, text=text)
 
@@ -153,8 +156,7 @@ def choose(
     texts, scores = [], []
     for completion in completions:
         cut = completion.finish == "length"
-        text = naming.fill(" ".join(completion.text.split()))
-        text = whole_sentences(text) if cut else text
+        text = text_of(completion, naming)
         mean = completion.logprob / max(completion.tokens, 1) if completion.logprob is not None else None
         strange = len(strange_words(text, _given(task))) if small else 0
         scores.append(
@@ -168,6 +170,12 @@ def choose(
     ):
         scores[chosen] = examined(scores[chosen], check(texts[chosen]), weights)
     return Written(text=texts[chosen], chosen=chosen, scores=tuple(scores))
+
+
+def text_of(completion: Completion, naming: Naming) -> str:
+    """A completion as a paragraph: names filled in, on one line, and without the sentence that it was cut in."""
+    text = naming.fill(" ".join(completion.text.split()))
+    return whole_sentences(text) if completion.finish == "length" else text
 
 
 def _given(task: Task) -> list[str]:

@@ -12,11 +12,12 @@ from typing import Literal
 from agents.brief import Brief
 from agents.engines.base import Engine
 from agents.generator import GeneratorSettings
-from planner.events import Event
+from planner.events import Event, TextPiece
 from planner.journal import Recorded
 from planner.state import Fact, Finding, Model, Outline, Premise
 from planner.store import CallKey, Library
 from planner.world import WorldCache
+from prompts.errors import WritingStopped
 
 Role = Literal["premise", "outline", "generator", "summarizer", "continuity"]
 ROLES: tuple[Role, ...] = ("premise", "outline", "generator", "summarizer", "continuity")
@@ -41,6 +42,12 @@ class Context:
     settings: WriteSettings = field(default_factory=WriteSettings)
     branch: str = "main"
     listen: Callable[[Event], None] = lambda event: None
+    gate: bool = False
+    """Whether a person decides on every paragraph before it is committed."""
+    stop: Callable[[], bool] = lambda: False
+    """Asked between two pieces of a streaming text; once it says so, the paragraph in work is given up."""
+    streams: bool = True
+    """Whether anybody wants to see text as it grows; a batch does not, since that costs CPU time."""
     burst: int = 1
     """Paragraphs that this invoke still writes."""
     worlds: WorldCache = field(default_factory=WorldCache)
@@ -59,6 +66,12 @@ class Context:
         unasked = head is not None and head == self._added and place not in self._asked
         self._asked = {known for known in self._asked if known[0] == head} | {place}
         return Recorded(self.engines[role], role, self.library, key, unasked)
+
+    def hear(self, piece: str) -> None:
+        """A piece of a streaming text. Raises ``WritingStopped`` when a person wants no more of it."""
+        self.listen(TextPiece(piece))
+        if self.stop():
+            raise WritingStopped("Stopped in the midst of a paragraph; nothing of it was kept.")
 
     def plan(self, premise: str, outline: str) -> tuple[Premise, Outline]:
         """The premise and the outline of these ids, read once: rows never change."""

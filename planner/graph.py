@@ -6,8 +6,9 @@
                                     └──────── burst, in a batch ──────┘
 
 One invoke writes one paragraph (in a batch a few, see ``Session.write_burst``): it enters at the first thing that is still
-missing. ``check`` sends a draft with errors back at most ``revisions`` times and then commits the best one. Invariant: a
-node returns only after everything that it paid for is journalled, so any of them may be run again.
+missing. ``check`` sends a draft with errors back at most ``revisions`` times; in a session ``commit`` interrupts for a
+person's decision, else it takes the best draft. Invariant: a node returns only after everything that it paid for is
+journalled, so any of them may be run again.
 """
 
 from __future__ import annotations
@@ -30,12 +31,11 @@ def build(saver: BaseCheckpointSaver[str] | None = None) -> Planner:
     graph.add_node("outline", nodes.outline)
     graph.add_node("generate", nodes.generate)
     graph.add_node("check", nodes.check)  # goes on to generate or commit: see its return type
-    graph.add_node("commit", nodes.commit)
+    graph.add_node("commit", nodes.commit)  # goes on to summarize; to generate when a person wants another
     graph.add_node("summarize", nodes.summarize)  # goes on to generate or END
 
     graph.add_conditional_edges(START, nodes.enter, ["premise", "outline", "generate", END])
     graph.add_edge("premise", "outline")
     graph.add_edge("outline", "generate")
     graph.add_edge("generate", "check")
-    graph.add_edge("commit", "summarize")
     return graph.compile(checkpointer=saver)

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Literal, TypeVar
 
 from langgraph.runtime import Runtime
-from langgraph.types import Command
+from langgraph.types import Command, interrupt
 
-from agents import generator, summarizer
+from agents import generator
 from agents import outline as outliner
 from agents import premise as premiser
-from agents.continuity import extract
 from planner import arc, events
+from planner.absorb import Plan, absorb, decided, examine, remember, seed_for
 from planner.context import Context
-from planner.rules import Case, check_all
-from planner.state import Draft, Fact, Finding, Outline, Premise, Severity, StoryState, Summary
+from planner.state import Decision, Draft, Fact, Finding, Severity, StoryState, Summary
 
 Run = Runtime[Context]
 T = TypeVar("T")
-
-
-def seed_for(run: Context, *parts: object) -> int:
-    """A seed for one call, from the story's seed and where the call stands; the same in every run of the same story."""
-    digest = blake2b("/".join(map(str, (run.seed, run.branch, *parts))).encode(), digest_size=4).digest()
-    return int.from_bytes(digest, "big")
 
 
 def enter(state: StoryState) -> Literal["premise", "outline", "generate", "__end__"]:
@@ -72,14 +64,14 @@ def generate(state: StoryState, runtime: Run) -> StoryState:
         premise, outline, position, summary=state["summary"].text, last=last,
         facts=tuple(run.worlds.at(run.library, state["story"], head).sentences(premise.entities)),
         objections=tuple(f.message for f in rejected.findings) if rejected and attempt else (),
+        note=state.get("note", ""), instruction=_wish(state),
     )  # fmt: skip
     run.examined.clear()
     run.listen(events.Writing(position, task.beat, attempt))
     engine = run.engine("generator", "generate", story=state["story"], head=head, attempt=attempt)
     written = generator.write(
         engine, task, run.settings.generator, seed_for(run, position.paragraph, attempt),
-        check=lambda text: _examine(run, state, text)[1],
-        on_text=lambda piece: run.listen(events.TextPiece(piece)),
+        check=lambda text: _examine(run, state, text)[1], on_text=run.hear if run.streams else None,
     )  # fmt: skip
     draft = Draft(
         text=written.text, score=written.scores[written.chosen].total, attempt=attempt, chosen=written.chosen,
@@ -104,36 +96,31 @@ def check(state: StoryState, runtime: Run) -> Command[Literal["generate", "commi
     return Command(update=update, goto="commit" if keep else "generate")
 
 
-def commit(state: StoryState, runtime: Run) -> StoryState:
+def commit(state: StoryState, runtime: Run) -> Command[Literal["generate", "summarize"]]:
     run = runtime.context
     draft = _known(state.get("draft"))
+    if run.gate:  # a person decides; until then the graph stands here, also over a kill and a restart
+        decision = Decision.model_validate(interrupt({"paragraph": state["arc"].paragraph, "attempt": draft.attempt}))
+        if decision.again:
+            fresh: StoryState = {"draft": None, "best": None, "instruction": decision.instruction or _wish(state)}
+            return Command(update=fresh, goto="generate")
+        draft = decided(draft, decision)
+    row = absorb(run, state["story"], state.get("head"), state["arc"], draft, _plan(state, run))
     _, outline = _plan(state, run)
-    position = state["arc"]
-    row = run.library.commit(
-        state["story"], run.branch, parent=state.get("head"), index=position.paragraph, text=draft.text,
-        beat=position.beat, facts=draft.facts, findings=draft.findings,
-        meta=draft.model_dump(mode="json", include={"score", "attempt", "chosen", "tokens", "model"}),
-    )  # fmt: skip
-    run.worlds.advance(run.library, state["story"], state.get("head"), row.id, draft.facts)
-    run.committed(state["story"], row.id, draft.text)
-    beat = outline.beats[position.beat]
-    run.listen(events.Committed(draft.text, position, beat, draft.findings, draft.tokens, draft.seconds))
-    return {"head": row.id, "attempt": 0}
+    beat = outline.beats[state["arc"].beat]
+    run.listen(events.Committed(draft.text, state["arc"], beat, draft.findings, draft.tokens, draft.seconds))
+    taken: StoryState = {"head": row.id, "attempt": 0, "instruction": "", "draft": draft}
+    return Command(update=taken, goto="summarize")
 
 
 def summarize(state: StoryState, runtime: Run) -> Command[Literal["generate", "__end__"]]:
     run = runtime.context
-    premise, outline = _plan(state, run)
+    _, outline = _plan(state, run)
     head, position = _known(state.get("head")), state["arc"]
-    engine = run.engine("summarizer", "summarize", story=state["story"], head=head)
-    draft = _known(state.get("draft"))
-    summary = summarizer.update_summary(
-        engine, premise, state["summary"], draft.text, state.get("on_stage", ()),
-        seed_for(run, "summary", position.paragraph), run.settings.summary_tokens,
-        pinned=[fact.quote for fact in run.worlds.pinned],
-    )  # fmt: skip
-    run.library.add_summary(head, summary)
-    run.listen(events.Summarized(summary))
+    text = _known(state.get("draft")).text
+    summary = remember(
+        run, state["story"], head, position, text, state["summary"], state.get("on_stage", ()), _plan(state, run)
+    )
     written = position.paragraph + 1
     done = written >= outline.paragraphs
     if done:
@@ -145,13 +132,17 @@ def summarize(state: StoryState, runtime: Run) -> Command[Literal["generate", "_
     return Command(update=update, goto="__end__" if done or run.burst < 1 else "generate")
 
 
+def _wish(state: StoryState) -> str:
+    return state.get("instruction", "")
+
+
 def _known(value: T | None) -> T:
     """A channel that the graph's order has filled; the assertion states that order."""
     assert value is not None
     return value
 
 
-def _plan(state: StoryState, run: Context) -> tuple[Premise, Outline]:
+def _plan(state: StoryState, run: Context) -> Plan:
     return run.plan(_known(state.get("premise")), _known(state.get("outline")))
 
 
@@ -160,14 +151,4 @@ def _errors(draft: Draft) -> int:
 
 
 def _examine(run: Context, state: StoryState, text: str) -> tuple[tuple[Fact, ...], tuple[Finding, ...]]:
-    """The facts that a text states at this point of the story, and what the rules say of it."""
-    if known := run.examined.get(text):
-        return known
-    premise, outline = _plan(state, run)
-    position = state["arc"]
-    world = run.worlds.at(run.library, state["story"], state.get("head"))
-    facts = extract(text, premise.entities, position.paragraph)
-    beat = outline.beats[position.beat]
-    case = Case(text=text, facts=facts, world=world, premise=premise, beat=beat, paragraph=position.paragraph)
-    run.examined[text] = (facts, check_all(case))
-    return run.examined[text]
+    return examine(run, state["story"], state.get("head"), state["arc"], text, _plan(state, run))

@@ -45,6 +45,13 @@ class OutputJournal(Database):
             raise LibraryError(f"The output of {key.node} could not be journalled in {self.name}; try again.")
         return first
 
+    def next_attempt(self, key: CallKey) -> int:
+        """The first attempt at a node that has no call journalled yet, whatever the key's own attempt and call."""
+        same = (table.c[name] == bindparam(name) for name in ("story", "head", "branch", "node"))
+        with self.reading() as connection:
+            newest = connection.execute(select(func.max(table.c.attempt)).where(*same), _columns(key)).scalar_one()
+        return 0 if newest is None else int(newest) + 1
+
     def outputs(self, story: str) -> Iterator[tuple[CallKey, Output]]:
         """Every journalled call of a story with its output, in the order in which they were recorded."""
         # The numbers come from an index alone; the rows, which are large, are read once each.

@@ -9,22 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, cast
-
-from langchain_core.runnables import RunnableConfig
 
 from agents.brief import Brief, read_character
 from agents.engines.base import Engine
 from planner.arc import load_shape
 from planner.checkpoints import open_saver
 from planner.context import Context, Role, WriteSettings
+from planner.desk import Durability
 from planner.events import Event
-from planner.graph import Planner, build
+from planner.graph import build
 from planner.lease import lease
-from planner.state import Outline, Premise, StoryState
+from planner.plans import Planning
+from planner.state import Outline, Premise
 from planner.store import Library, ParagraphRow, StoryRow
 
-Durability = Literal["sync", "async", "exit"]
 MAIN = "main"
 BURST = 10
 """Paragraphs of an invoke in a batch: most of what an invoke costs is spent once in it, whatever it writes."""
@@ -54,33 +52,8 @@ def settings_of(story: StoryRow) -> WriteSettings:
     return WriteSettings.model_validate(story.options["settings"])
 
 
-@dataclass
-class Session:
-    """One story, open for writing."""
-
-    library: Library
-    story: StoryRow
-    context: Context
-    planner: Planner
-    durability: Durability
-    _after: StoryState | None = None
-    """The state after this process's last paragraph, which saves reading the checkpoint again."""
-
-    @property
-    def _config(self) -> RunnableConfig:
-        return {"configurable": {"thread_id": f"{self.story.id}/{self.context.branch}"}}
-
-    @property
-    def state(self) -> StoryState:
-        """The typed state as of the last checkpoint; empty before the first."""
-        if self._after is None:
-            values: StoryState = self.planner.get_state(self._config).values  # type: ignore[assignment]
-            return values
-        return self._after
-
-    @property
-    def done(self) -> bool:
-        return bool(self.state.get("done"))
+class Session(Planning):
+    """One story, open for writing and for everything that a person does with it."""
 
     def write_paragraph(self) -> bool:
         """Write one paragraph (and, the first time, the premise and the outline); False when the story is at its end.
@@ -94,18 +67,10 @@ class Session:
 
         In durability "exit" a killed burst is told again from the journal, without a model call that was made before.
         """
-        entry: StoryState | None = {"story": self.story.id}
-        if self._after is None:
-            snapshot = self.planner.get_state(self._config)
-            if snapshot.values.get("done"):
-                return False
-            entry = None if snapshot.next else entry
-        elif self._after.get("done"):
+        if self.state.get("done"):
             return False
-        self.context.burst = paragraphs
-        self._after = None  # should this paragraph fail, the checkpoint is asked again
-        after = self.planner.invoke(entry, self._config, context=self.context, durability=self.durability)
-        self._after = cast("StoryState", after)
+        self.context.burst, self.context.gate = paragraphs, False
+        self.invoke(None if self.pending else {"story": self.story.id})
         return True
 
     def write(self, stop: Callable[[], bool] = lambda: False) -> None:
@@ -132,7 +97,7 @@ def open_story(
     """
     context = Context(
         library=library, engines=engines, brief=brief_of(story), seed=story.seed,
-        settings=settings or settings_of(story), branch=branch, listen=listen,
+        settings=settings or settings_of(story), branch=branch, listen=listen, streams=durability != "exit",
     )  # fmt: skip
     with lease(library, story.id), open_saver(library) as saver:
         yield Session(library, story, context, build(saver), durability)
@@ -159,7 +124,7 @@ class Manuscript:
 
 def read_story(library: Library, story: StoryRow, branch: str = MAIN) -> Manuscript:
     """Everything of a story that a reader sees; it needs no lease."""
-    premise, outline = library.latest_premise(story.id), library.latest_outline(story.id)
+    premise, outline = library.current_plan(story.id, branch)
     head = library.head(story.id, branch)
     return Manuscript(
         story=story,

@@ -185,7 +185,8 @@ class Finding(Model):
 class Draft(Model):
     """A paragraph that is not yet part of the story. ``score`` is higher for a better candidate (see agents/choose.py).
 
-    ``chosen`` says which of the candidates it is; ``tokens`` were drawn for all of them, in ``seconds``.
+    ``chosen`` says which of the candidates it is; ``tokens`` were drawn for all of them, in ``seconds``. ``author`` says who
+    wrote the text; ``source`` is the model's own text where a person changed it.
     """
 
     text: str
@@ -197,6 +198,8 @@ class Draft(Model):
     tokens: int = Field(0, ge=0)
     seconds: float = Field(0.0, ge=0)
     model: str = ""
+    author: Literal["model", "person"] = "model"
+    source: str = ""
 
 
 class Summary(Model):
@@ -207,6 +210,14 @@ class Summary(Model):
     @property
     def text(self) -> str:
         return " ".join(self.sentences)
+
+
+class Decision(Model):
+    """What a person says to a proposed paragraph: take it (as it is, or as ``text``), or write another (``again``)."""
+
+    text: str | None = None
+    again: bool = False
+    instruction: str = ""
 
 
 class StoryState(TypedDict, total=False):
@@ -227,4 +238,10 @@ class StoryState(TypedDict, total=False):
     best: Draft | None
     """The best draft so far of the paragraph in work; what is committed when revising is used up."""
     attempt: int
+    instruction: str
+    """A person's wish for the next paragraph alone."""
+    note: str
+    """The author's note: a person's wish for every paragraph from here on."""
+    step: int
+    """Number of the last of a person's steps (planner/steps.py) that this state has taken in."""
     done: bool

@@ -32,7 +32,7 @@ from planner.rows import (
     to_json,
 )
 from planner.state import Fact, Outline, Premise
-from planner.tree import ParagraphTree
+from planner.steps import StepLog
 from prompts.errors import LibraryError, StoryMissing
 
 __all__ = ["CallKey", "Library", "Output", "ParagraphRow", "StoryInfo", "StoryRow"]
@@ -41,7 +41,11 @@ MAIN = "main"
 MAX_NAMED = 5
 """Stories that a message about an ambiguous id names."""
 
-_stories, _h, _p = tables.stories.c, tables.heads.c, tables.paragraphs.c
+_stories, _h, _p, _pins, _taken = (
+    table.c for table in (tables.stories, tables.heads, tables.paragraphs, tables.pins, tables.unpinned)
+)
+_newest = select(_taken.back).where(_taken.pin == _pins.number).order_by(_taken.number.desc()).limit(1)
+_back = _newest.correlate(tables.pins).scalar_subquery().label("back")
 
 
 def new_id() -> str:
@@ -49,7 +53,7 @@ def new_id() -> str:
     return base64.b32encode(secrets.token_bytes(5)).decode().lower()
 
 
-class Library(OutputJournal, ParagraphTree):
+class Library(OutputJournal, StepLog):
     """An open story library; see ``Database.open`` for where it lies. Threads may share it."""
 
     def create_story(self, *, logline: str, seed: int, options: Mapping[str, JsonValue]) -> StoryRow:
@@ -123,17 +127,40 @@ class Library(OutputJournal, ParagraphTree):
         """Id of the newest outline of a story."""
         return self._latest(tables.outlines, story)
 
+    def current_plan(self, story: str, branch: str = MAIN) -> tuple[str | None, str | None]:
+        """Ids of the premise and the outline that a branch goes by: those of a person's last step, else the newest."""
+        if steps := self.steps(story, branch, last=1):
+            return steps[0].after.premise, steps[0].after.outline
+        return self.latest_premise(story), self.latest_outline(story)
+
     def pin(self, story: str, fact: Fact) -> None:
         """Keep a fact that a person insists on; pinning it twice keeps it once."""
-        row = {"story": story, "body": to_json(fact.model_copy(update={"pinned": True}))}
+        self._pin(story, fact, back=False)
+
+    def unpin(self, story: str, fact: Fact) -> bool:
+        """Take a pinned fact back; False if it was not pinned."""
+        return self._pin(story, fact, back=True)
+
+    def _pin(self, story: str, fact: Fact, back: bool) -> bool:
+        """Pin a fact, or take that ``back``; returns whether anything changed."""
+        body = to_json(fact.model_copy(update={"pinned": True}))
+        mine = select(_pins.number, _back).where(_pins.story == story, _pins.body == body)
         with self.writing() as connection:
-            connection.execute(self.insert_once(tables.pins), row)
+            row = connection.execute(mine).one_or_none()
+            if row is None and not back:
+                connection.execute(tables.pins.insert(), {"story": story, "body": body})
+            elif row is not None and bool(row.back) != back:
+                connection.execute(tables.unpinned.insert(), {"pin": row.number, "back": back})
+            else:
+                return False
+        return True
 
     def pinned(self, story: str) -> list[Fact]:
-        """The facts that a person pinned, in the order in which that happened."""
-        query = select(tables.pins).where(tables.pins.c.story == story).order_by(tables.pins.c.number)
+        """The facts that a person pinned and did not take back, in the order in which they were first pinned."""
+        query = select(_pins.number, _pins.body, _back).where(_pins.story == story).order_by(_pins.number)
         with self.reading() as connection:
-            return [from_json(Fact, row.body, "pins", row.number) for row in connection.execute(query)]
+            rows = connection.execute(query).all()
+        return [from_json(Fact, row.body, "pins", row.number) for row in rows if not row.back]
 
     def _add_revision(self, table: Table, story: str, body: str, more: dict[str, Any]) -> str:
         newest = select(table.c.id, table.c.body).where(table.c.story == story).order_by(table.c.number.desc()).limit(1)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Migration = Callable[[Connection], None]
 MIGRATIONS: dict[int, Migration] = {}
@@ -124,6 +124,25 @@ pins = _numbered(
     UniqueConstraint("story", "body"),
 )
 
+# Which rows of ``pins`` a person took back, by their number; pinning the same again takes the taking back back.
+unpinned = _numbered(
+    "unpinned",
+    Column("pin", ForeignKey("pins.number"), nullable=False, index=True),
+    Column("back", Boolean, nullable=False),
+)
+
+steps = _numbered(
+    "steps",
+    Column("story", ForeignKey("stories.id"), nullable=False),
+    Column("branch", Text, nullable=False),
+    Column("way", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("created", Text, nullable=False),
+    Index("steps_of_branch", "story", "branch", "number"),
+)
+
 outputs = _numbered(
     "outputs",
     Column("story", ForeignKey("stories.id"), nullable=False),
@@ -136,3 +155,10 @@ outputs = _numbered(
     Column("body", LargeBinary, nullable=False),  # zlib over JSON: prompts repeat themselves
     UniqueConstraint("story", "head", "branch", "node", "attempt", "call"),
 )
+
+
+def _steps_and_unpinning(connection: Connection) -> None:
+    metadata.create_all(connection, tables=[steps, unpinned])
+
+
+MIGRATIONS[1] = _steps_and_unpinning

@@ -74,8 +74,9 @@ class ParagraphTree(Database):
         meta: Mapping[str, JsonValue],
         facts: Sequence[Fact],
         findings: Sequence[Finding],
+        move: bool = True,
     ) -> ParagraphRow:
-        """Add a paragraph with its facts and findings and move the branch's head to it, all or nothing.
+        """Add a paragraph with its facts and findings and move the branch's head to it (``move``), all or nothing.
 
         Committing the same text after the same parent again returns the row that is there, with its first facts and
         ``meta``. It still moves the head (a person may have undone it), unless the head is on or past the paragraph.
@@ -91,7 +92,7 @@ class ParagraphTree(Database):
                 _add_parts(connection, tables.findings, paragraph.id, findings)
             elif (kept := _read(connection, paragraph.id)) is not None:
                 paragraph = kept
-            if added or not _is_on_or_past(connection, story, branch, paragraph):
+            if move and (added or not _is_on_or_past(connection, story, branch, paragraph)):
                 self._move(connection, story, branch, paragraph.id)
         if added:  # and the transaction is through
             self._newest[story] = Place(paragraph.id, index, words)

@@ -7,12 +7,13 @@
  │   ├─ ``ModelMissing``      the model folder or a file in it is not there or not readable
  │   ├─ ``ServerUnreachable`` the endpoint did not answer
  │   └─ ``BadOutput``         a structured output did not validate; ``raw`` keeps the text
- └─ ``LibraryError``      the story library cannot be used
-     ├─ ``LibraryTooNew``     it was written by a newer Fabula
-     ├─ ``LibraryReadOnly``   it, or the disk it lies on, takes no writes
-     ├─ ``LibraryFull``       its disk is full, or failed
-     ├─ ``StoryMissing``      it has no such story
-     └─ ``StoryBusy``         another process is writing that story
+ ├─ ``LibraryError``      the story library cannot be used
+ │   ├─ ``LibraryTooNew``     it was written by a newer Fabula
+ │   ├─ ``LibraryReadOnly``   it, or the disk it lies on, takes no writes
+ │   ├─ ``LibraryFull``       its disk is full, or failed
+ │   ├─ ``StoryMissing``      it has no such story
+ │   └─ ``StoryBusy``         another process is writing that story
+ └─ ``WritingStopped``    a person stopped a paragraph in the midst of it
 
 Each message is one sentence that says what to do. The command line prints it and exits with code 2; failures are raised,
 never written as prose into a story. This lowest package holds the tree because everything else may import it.
@@ -75,3 +76,7 @@ class StoryMissing(LibraryError):
 
 class StoryBusy(LibraryError):
     """Another process is writing the story."""
+
+
+class WritingStopped(FabulaError):
+    """A person stopped a paragraph in the midst of it."""

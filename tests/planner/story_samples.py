@@ -5,6 +5,7 @@ from __future__ import annotations
 from planner.state import (
     ArcPosition,
     Beat,
+    Decision,
     Draft,
     Entity,
     EntityKind,
@@ -31,6 +32,7 @@ FACT = Fact(paragraph=0, subject="anna", relation=Relation.AT, object="inn", quo
 FINDING = Finding(rule="one_place", severity=Severity.ERROR, message="Two places.", quotes=("at the inn",), fact=FACT)
 SUMMARY = Summary(sentences=("Anna is a baker.", "She found a key."))
 DRAFT = Draft(text="Anna stood at the inn.", score=-1.5, facts=(FACT,), findings=(FINDING,), attempt=1)
+DECISION = Decision(text="Anna slept.", instruction="shorter")
 POSITION = ArcPosition(beat=1, paragraph_in_beat=0, paragraph=2, tension=0.5)
 OUTPUT = Output(
     role="generator",

@@ -17,7 +17,7 @@ from langgraph.checkpoint.serde import jsonplus
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Interrupt, Overwrite, Send, interrupt
 from pydantic import BaseModel
-from story_samples import ANNA, BEATS, DRAFT, FACT, FINDING, OUTLINE, POSITION, PREMISE, SUMMARY, new_story
+from story_samples import ANNA, BEATS, DECISION, DRAFT, FACT, FINDING, OUTLINE, POSITION, PREMISE, SUMMARY, new_story
 
 from planner import state
 from planner.checkpoints import EXTENSION, StateSerializer, open_saver
@@ -62,7 +62,7 @@ def graph(saver: BaseCheckpointSaver[str], update: dict[str, Any] | None = None)
 
 
 @pytest.mark.parametrize(
-    "value", [ANNA, *BEATS, DRAFT, FACT, FINDING, OUTLINE, POSITION, PREMISE, SUMMARY, *Relation], ids=repr
+    "value", [ANNA, *BEATS, DECISION, DRAFT, FACT, FINDING, OUTLINE, POSITION, PREMISE, SUMMARY, *Relation], ids=repr
 )
 def test_every_value_of_the_state_comes_back_equal_and_of_its_class(value: object) -> None:
     serializer = StateSerializer()
@@ -74,7 +74,8 @@ def test_every_value_of_the_state_comes_back_equal_and_of_its_class(value: objec
 
 def test_no_model_of_the_state_is_left_out() -> None:
     tried = {
-        type(value).__name__ for value in (ANNA, *BEATS, DRAFT, FACT, FINDING, OUTLINE, POSITION, PREMISE, SUMMARY)
+        type(value).__name__
+        for value in (ANNA, *BEATS, DECISION, DRAFT, FACT, FINDING, OUTLINE, POSITION, PREMISE, SUMMARY)
     }
     models = {
         name for name, kind in vars(state).items() if isinstance(kind, type) and issubclass(kind, state.Model)

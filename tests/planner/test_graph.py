@@ -143,7 +143,7 @@ def test_the_state_does_not_grow_with_the_story(file_library: Library) -> None:
             saver = session.planner.checkpointer
             assert saver is not None
             assert not isinstance(saver, bool)
-            sizes[number] = len(saver.serde.dumps_typed(session.planner.get_state(session._config).values)[1])
+            sizes[number] = len(saver.serde.dumps_typed(session.planner.get_state(session.config).values)[1])
     assert sizes[30] <= 1.3 * sizes[10]
     assert len("".join(texts(file_library, story))) > sizes[30]  # the text itself is elsewhere
 

@@ -167,7 +167,7 @@ def test_a_disk_that_fills_up_while_writing_keeps_every_committed_paragraph(tmp_
 def test_a_library_of_a_newer_fabula_is_not_touched(file_library: Library) -> None:
     assert file_library.file is not None
     _sql(file_library, "UPDATE meta SET value = '99'")
-    with pytest.raises(LibraryTooNew, match=r"newer Fabula \(schema 99, this one knows 1\); upgrade"):
+    with pytest.raises(LibraryTooNew, match=r"newer Fabula \(schema 99, this one knows \d+\); upgrade"):
         Library.open(file_library.file)
 
 
@@ -184,26 +184,45 @@ def test_an_older_library_is_brought_up_to_date_in_order(
 ) -> None:
     assert file_library.file is not None
     story = new_story(file_library)
-    monkeypatch.setattr(tables, "SCHEMA_VERSION", 3)
-    monkeypatch.setitem(tables.MIGRATIONS, 1, lambda connection: connection.execute(text("CREATE TABLE a (x INTEGER)")))
-    monkeypatch.setitem(tables.MIGRATIONS, 2, lambda connection: connection.execute(text("INSERT INTO a VALUES (7)")))
+    known = tables.SCHEMA_VERSION
+    monkeypatch.setattr(tables, "SCHEMA_VERSION", known + 2)
+    monkeypatch.setitem(
+        tables.MIGRATIONS, known, lambda connection: connection.execute(text("CREATE TABLE a (x INTEGER)"))
+    )
+    monkeypatch.setitem(
+        tables.MIGRATIONS, known + 1, lambda connection: connection.execute(text("INSERT INTO a VALUES (7)"))
+    )
     for _ in range(2):  # the second time there is nothing to do
         with Library.open(file_library.file) as library, library.reading() as connection:
             assert connection.execute(text("SELECT x FROM a")).scalars().all() == [7]
-            assert connection.execute(text("SELECT value FROM meta")).scalar() == "3"
+            assert connection.execute(text("SELECT value FROM meta")).scalar() == str(known + 2)
             assert library.story(story).id == story
 
 
 def test_a_migration_that_fails_changes_nothing(file_library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     assert file_library.file is not None
-    monkeypatch.setattr(tables, "SCHEMA_VERSION", 3)
-    monkeypatch.setitem(tables.MIGRATIONS, 1, lambda connection: connection.execute(text("CREATE TABLE a (x INTEGER)")))
-    monkeypatch.setitem(tables.MIGRATIONS, 2, lambda connection: connection.execute(text("NONSENSE")))
+    known = tables.SCHEMA_VERSION
+    monkeypatch.setattr(tables, "SCHEMA_VERSION", known + 2)
+    monkeypatch.setitem(
+        tables.MIGRATIONS, known, lambda connection: connection.execute(text("CREATE TABLE a (x INTEGER)"))
+    )
+    monkeypatch.setitem(tables.MIGRATIONS, known + 1, lambda connection: connection.execute(text("NONSENSE")))
     with pytest.raises(LibraryError):
         Library.open(file_library.file)
     with file_library.reading() as connection:
-        assert connection.execute(text("SELECT value FROM meta")).scalar() == "1"
+        assert connection.execute(text("SELECT value FROM meta")).scalar() == str(known)
         assert not connection.execute(text("SELECT name FROM sqlite_master WHERE name = 'a'")).all()
+
+
+def test_a_library_of_the_first_schema_gets_the_tables_of_the_second(file_library: Library) -> None:
+    assert file_library.file is not None
+    story = new_story(file_library)
+    for statement in ("DROP TABLE steps", "DROP TABLE unpinned", "UPDATE meta SET value = '1'"):
+        _sql(file_library, statement)
+    with Library.open(file_library.file) as library:
+        assert library.steps(story, "main") == []
+        library.pin(story, FACT)
+        assert library.unpin(story, FACT)
 
 
 def test_a_library_that_stays_locked_says_so(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from storytelling import Failing, new_story, opened, tell, texts
 
 from agents.engines.scripted import ScriptedEngine
+from planner.checkpoints import LibrarySqliteSaver
 from planner.session import BURST, MAIN, Durability, brief_of, read_story, settings_of
 from planner.store import Library
 from prompts.errors import EngineError, InputError, LibraryFull, StoryBusy
@@ -77,6 +78,28 @@ def test_a_call_that_is_journalled_in_a_node_that_then_fails_is_not_made_again(
             session.write()
     tell(file_library, story, engine)
     assert texts(file_library, story) == whole
+    assert engine.answered == undisturbed.answered
+
+
+@pytest.mark.parametrize("lost", range(2, 12))
+def test_a_story_goes_on_from_a_node_that_returned_before_its_checkpoint_was_written(
+    file_library: Library, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    undisturbed = Failing()
+    whole = tell(file_library, new_story(file_library), undisturbed)
+    story, engine, put, count = new_story(file_library), Failing(), LibrarySqliteSaver.put, 0
+
+    def full(*args: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == lost:
+            raise LibraryFull("The disk is full.")
+        return put(*args)
+
+    monkeypatch.setattr(LibrarySqliteSaver, "put", full)
+    with pytest.raises(LibraryFull):
+        tell(file_library, story, engine)
+    assert tell(file_library, story, engine) == whole
     assert engine.answered == undisturbed.answered
 
 
