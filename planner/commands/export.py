@@ -1,0 +1,69 @@
+"""``fabula export``: a story as a file that other programs open."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from planner import settings as setting
+from planner.commands import common
+from planner.export import files
+from planner.export.book import Book, Wanted, make_book
+from planner.export.formats import BINARY, Format
+from planner.export.formats import export as exported
+from planner.session import MAIN, read_story
+from planner.store import Library
+from prompts.errors import InputError
+
+Wish = typer.Option
+
+
+@common.handled
+def export(
+    story: Annotated[str, typer.Argument(help="The story's id or its first letters.", show_default=False)],
+    to: Annotated[Format, Wish("--to", help="What kind of file.", show_default=False)],
+    out: Annotated[
+        str | None, Wish(help="The file, or - for stdout; else one named after the title.", show_default=False)
+    ] = None,
+    force: Annotated[bool, Wish("--force", help="Replace the file if it is there.")] = False,
+    outline: Annotated[bool, Wish("--outline", help="Add the outline. JSON always holds it.")] = False,
+    summary: Annotated[bool, Wish("--summary", help="Add the summary. JSON always holds it.")] = False,
+    facts: Annotated[bool, Wish("--facts", help="Add what holds in the story's world. JSON always holds it.")] = False,
+    library: common.LibraryOption = None,
+) -> None:
+    """Export a story as Markdown, text, HTML, EPUB, Word, PDF or JSON."""
+    if out == "-" and to in BINARY:
+        raise InputError(f"--out - is for text; give {to} a file.")
+    if out and out != "-":
+        files.check_target(Path(out), force)
+    with common.open_library(setting.load({"library": library}).settings) as shelf:
+        book = _book(shelf, story, Wanted(outline, summary, facts))
+    path = Path(out or f"{files.slug(book.title, book.origin.story)}.{to}")
+    if out != "-":
+        files.check_target(path, force)
+    data, notes = exported(book, to)
+    if out == "-":
+        sys.stdout.buffer.write(data)
+    else:
+        files.write(path, data, force)
+        sys.stdout.buffer.write(os.fsencode(path) + b"\n")  # as the system knows it, so that $(fabula export ...) works
+    sys.stdout.buffer.flush()
+    for note in notes:
+        print(note, file=sys.stderr)
+
+
+def _book(shelf: Library, prefix: str, wanted: Wanted) -> Book:
+    row = shelf.story(prefix)
+    head = shelf.head(row.id, MAIN)
+    modified = next((info.updated for info in shelf.stories() if info.id == row.id), row.created)
+    return make_book(
+        read_story(shelf, row),
+        modified=modified,
+        summary=shelf.summary(head) if head else None,
+        facts=(*shelf.facts(head), *shelf.pinned(row.id)),
+        wanted=wanted,
+    )
