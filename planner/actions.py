@@ -13,6 +13,7 @@ from langgraph.types import Command
 from agents.engines.base import Completion
 from agents.generator import text_of
 from agents.naming import Naming
+from agents.text import whole_sentences
 from planner import arc
 from planner.absorb import absorb, remember
 from planner.desk import Desk
@@ -63,21 +64,35 @@ class Writing(Desk):
         return self.proposal()
 
     def discard(self) -> None:
-        """Drop the proposed paragraph; the next one will be another."""
-        self._need_proposal()
+        """Drop the paragraph that is proposed, or that was stopped in the midst; the next one will be another."""
+        if not self.stopped():
+            self._need_proposal()
+        attempt = self.state.get("attempt", 0)
         self._load(self.snapshot(), self.state.get("step", 0))
+        if self.state.get("attempt", 0) <= attempt:
+            # What was stopped was not journalled: the same attempt would tell the very same words again.
+            self.planner.update_state(self.config, {"attempt": attempt + 1}, as_node="summarize")
+            self._after = None
+
+    def stopped(self) -> bool:
+        """Whether a paragraph was stopped, or killed, in the midst of its writing."""
+        return "generate" in self.planner.get_state(self.config).next
+
+    def keep(self, partial: str) -> ParagraphRow:
+        """Take in what there was of a paragraph that was stopped in the midst, up to its last whole sentence."""
+        return self._add(whole_sentences(_own(partial)), partial)
 
     def instruct(self, instruction: str) -> None:
-        """Wish something of the next paragraph alone."""
+        """Wish something of the next paragraph alone. Raises ``InputError`` while one is proposed."""
         self.snapshot()
+        if self.proposal():
+            raise InputError("A paragraph is proposed already; take or drop it first, or have it written anew.")
         self.planner.update_state(self.config, {"instruction": instruction[:MAX_TEXT]}, as_node="summarize")
         self._after, self._idle = None, False
 
     def alternatives(self) -> list[str]:
         """Every text that models wrote for the paragraph in work, over all attempts, the oldest first, each once."""
-        state = self.state
-        premise = self.library.premise(str(state["premise"]))
-        naming = Naming(premise.entities)
+        naming = Naming(self.library.premise(self.snapshot().premise).entities)
         found: dict[str, None] = {}
         for key in self._calls():
             output = self.library.recall(key)
@@ -88,10 +103,13 @@ class Writing(Desk):
 
     def add(self, text: str) -> ParagraphRow:
         """Write the next paragraph oneself. A proposed one is dropped."""
+        waiting = self.proposal()
+        return self._add(text, waiting.text if waiting else "")
+
+    def _add(self, text: str, source: str) -> ParagraphRow:
         before = self.snapshot()
         written = self.library.paragraph(before.head).index + 1 if before.head else 0
-        waiting = self.proposal()
-        draft = Draft(text=_own(text), author="person", source=waiting.text if waiting else "")
+        draft = Draft(text=_own(text), author="person", source=source)
         row, summary = self._take(before, before.head, written, draft, before.summary)
         self.put("write", before.model_copy(update={"head": row.id, "summary": summary}))
         return row

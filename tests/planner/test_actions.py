@@ -8,10 +8,11 @@ import pytest
 from storytelling import new_story, opened, tell, texts
 
 from agents.engines.scripted import ScriptedEngine
+from planner.events import TextPiece
 from planner.session import Session, read_story
 from planner.state import PointOfView
 from planner.store import Library, StoryRow
-from prompts.errors import InputError, StoryMissing
+from prompts.errors import InputError, StoryMissing, WritingStopped
 
 OWN = "Nobody had told the baker that the mill was for sale, and so she bought it."
 
@@ -288,3 +289,55 @@ def test_a_step_whose_checkpoint_was_lost_is_taken_in_when_the_story_is_opened(
     with opened(file_library, story, ScriptedEngine()) as second:
         assert here(second) == two[:1]
         assert len(write(second, 1)) == 2
+
+
+def stopped_after(session: Session, words: int) -> str:
+    """Ask for a paragraph and stop it after so many words; returns those."""
+    heard: list[str] = []
+    session.context.listen = lambda event: heard.append(event.text) if isinstance(event, TextPiece) else None
+    session.context.stop = lambda: len(heard) >= words
+    with pytest.raises(WritingStopped):
+        session.propose()
+    session.context.stop = lambda: False
+    assert session.stopped()
+    return "".join(heard)
+
+
+def test_a_stopped_paragraph_is_kept_up_to_its_last_whole_sentence(session: Session) -> None:
+    one = write(session, 1)
+    partial = stopped_after(session, 12)
+    row = session.keep(partial)
+    assert partial.startswith(row.text)
+    assert row.text.endswith(".")
+    assert here(session) == [*one, row.text]
+    assert row.meta["source"] == partial
+    assert not session.stopped()
+    assert len(write(session, 1)) == 3
+
+
+def test_a_stopped_paragraph_is_gone_on_with_or_dropped_for_another(session: Session) -> None:
+    write(session, 1)
+    partial = stopped_after(session, 3)
+    draft = session.propose()
+    assert draft is not None
+    assert draft.text.startswith(partial)
+    session.discard()
+    partial = stopped_after(session, 3)
+    session.discard()
+    assert not session.stopped()
+    other = session.propose()
+    assert other is not None
+    assert not other.text.startswith(partial)
+
+
+def test_a_wish_does_not_lose_the_proposed_paragraph(session: Session) -> None:
+    write(session, 1)
+    draft = session.propose()
+    with pytest.raises(InputError, match="proposed already"):
+        session.instruct("they quarrel")
+    assert session.proposal() == draft
+
+
+def test_there_are_no_alternatives_before_the_outline(session: Session) -> None:
+    with pytest.raises(InputError, match="no outline yet"):
+        session.alternatives()
