@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pydantic import Field
+
 from agents.brief import Brief
 from agents.engines.base import Engine
 from agents.generator import GeneratorSettings
@@ -29,6 +31,8 @@ class WriteSettings(Model):
     generator: GeneratorSettings = GeneratorSettings()
     revisions: int = 2
     summary_tokens: int | None = None
+    sampling: dict[Role, dict[str, float]] = Field(default_factory=dict)
+    """What a role's sampling is wherever it differs from the agents' own, by the names of ``Sampling``."""
 
 
 @dataclass
@@ -65,7 +69,7 @@ class Context:
         # A paragraph that this run has just added can have no calls after it yet, but for those of a node that failed.
         unasked = head is not None and head == self._added and place not in self._asked
         self._asked = {known for known in self._asked if known[0] == head} | {place}
-        return Recorded(self.engines[role], role, self.library, key, unasked)
+        return Recorded(self.engines[role], role, self.library, key, unasked, self.settings.sampling.get(role, {}))
 
     def hear(self, piece: str) -> None:
         """A piece of a streaming text. Raises ``WritingStopped`` when a person wants no more of it."""

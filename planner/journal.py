@@ -7,20 +7,25 @@ once; after that its recorded completions answer, whatever the engine would say 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from agents.engines.base import Completion, Engine, OnText, Prompt, Request, Style
+from agents.engines.base import Completion, Engine, OnText, Prompt, Request, Sampling, Style
 from planner.store import CallKey, Library, Output
 
 
 class Recorded:
     """``engine`` behind the journal. ``tokens`` and ``seconds`` add up what was drawn in fresh calls.
 
-    ``unasked`` says that nothing can be journalled under this key yet, which saves looking it up.
+    ``unasked`` says that nothing can be journalled under this key yet, which saves looking it up. ``sampling`` is put over
+    that of every request, so the journal tells what the model was really asked.
     """
 
-    def __init__(self, engine: Engine, role: str, library: Library, key: CallKey, unasked: bool = False) -> None:
+    def __init__(
+        self, engine: Engine, role: str, library: Library, key: CallKey, unasked: bool = False,
+        sampling: Mapping[str, float] | None = None,
+    ) -> None:  # fmt: skip
         self._engine, self._role, self._library, self._key, self._unasked = engine, role, library, key, unasked
+        self._sampling = dict(sampling or {})
         self.name, self.model = engine.name, engine.model
         self.style: Style = engine.style
         self.calls = 0
@@ -30,6 +35,9 @@ class Recorded:
     def complete(self, request: Request, on_text: OnText | None = None) -> tuple[Completion, ...]:
         key = self._key.model_copy(update={"call": self.calls})
         self.calls += 1
+        if self._sampling:
+            drawn = Sampling.model_validate(request.sampling.model_dump() | self._sampling)
+            request = request.model_copy(update={"sampling": drawn})
         output = None if self._unasked else self._library.recall(key)
         if output is None:
             begun = time.perf_counter()

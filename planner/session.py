@@ -28,11 +28,11 @@ BURST = 10
 """Paragraphs of an invoke in a batch: most of what an invoke costs is spent once in it, whatever it writes."""
 
 
-def begin(library: Library, brief: Brief, seed: int, settings: WriteSettings, engine: Mapping[str, str]) -> StoryRow:
+def begin(library: Library, brief: Brief, seed: int, settings: WriteSettings, engine: Mapping[str, object]) -> StoryRow:
     """Record a new story with everything that writing it depends on.
 
-    ``engine`` says which engine and model it was begun with; it never holds a key. Raises ``InputError`` for an arc that
-    isn't one, or a character without a name.
+    ``engine`` says which engines and models it was begun with (planner/routing.py); it never holds a key. Raises
+    ``InputError`` for an arc that isn't one, or a character without a name.
     """
     load_shape(brief.arc)
     for wish in brief.characters:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,12 +20,53 @@ from prompts.errors import InputError
 
 FILE = "fabula.toml"
 PREFIX = "FABULA_"
+STORY = "story"
 # Read from the environment by others: credentials, and what tests set.
 _NOT_SETTINGS = {"FABULA_API_KEY", "FABULA_TEST_POSTGRES", "FABULA_TEST_VLLM", "FABULA_VLLM_PYTHON"}
 
 
+EngineName = Literal["embedded", "server", "scripted"]
+PromptName = Literal["auto", "chat", "completion", "slots"]
+# Capital letters only: a key that is put here by mistake mostly has others, and is refused before it is shown or kept.
+KeyVariable = Annotated[str, Field(pattern=r"^([A-Z_][A-Z0-9_]*)?$")]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RoleSettings(_Section):
+    """Where one role's calls go and how they are drawn; what is not set is as at the top level.
+
+    A role with an engine or a server of its own takes neither model, prompt style nor key from the top level.
+    """
+
+    engine: EngineName | None = None
+    model: str | None = None
+    server: str | None = None
+    prompt: PromptName | None = None
+    key_variable: KeyVariable | None = None
+    temperature: Annotated[float, Field(ge=0, le=5)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    min_p: Annotated[float, Field(ge=0, lt=1)] | None = None
+    top_k: Annotated[int, Field(ge=0)] | None = None
+    repetition_penalty: Annotated[float, Field(ge=1, le=3)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=32_768)] | None = None
+    """Longest answer, in tokens of the model."""
+
+
+class Roles(_Section):
+    """Each of the five roles."""
+
+    premise: RoleSettings = RoleSettings()
+    outline: RoleSettings = RoleSettings()
+    generator: RoleSettings = RoleSettings()
+    summarizer: RoleSettings = RoleSettings()
+    continuity: RoleSettings = RoleSettings()
+
+
+ROUTING: Final = ("engine", "model", "server", "prompt", "key_variable")
+"""Where a role's calls go; the rest of a role's settings is sampling."""
 
 
 class Write(_Section):
@@ -52,19 +93,28 @@ class Settings(_Section):
 
     library: str = ""
     """Path of the story library, or a postgresql:// URL; empty: in the platform's data folder."""
-    engine: Literal["embedded", "server", "scripted"] = "embedded"
+    engine: EngineName = "embedded"
     model: str = ""
     """A model folder (embedded) or a model's name (server); empty: the bundled model, or the first that is served."""
     server: str = "http://127.0.0.1:8000/v1"
     """Address of an OpenAI-compatible endpoint."""
+    prompt: PromptName = "auto"
+    """How a served model is asked: as a chat, as a text to go on with, or in the bundled model's slots."""
+    key_variable: KeyVariable = ""
+    """Name of the environment variable that holds the server's key; empty: FABULA_API_KEY, then OPENAI_API_KEY."""
+    server_timeout: Annotated[float, Field(gt=0, le=86_400)] = 600
+    """Seconds that a server may take for an answer."""
+    server_retries: Annotated[int, Field(ge=0, le=100)] = 7
+    """How often a server that fails is asked again, with waits of 0.5, 1, 2 ... 20 seconds."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     """Threads of the embedded engine; 0: as many as there are cores, at most 4."""
     write: Write = Write()
+    roles: Roles = Roles()
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Settings from one source, flat: ``write.n`` → value."""
+    """Settings from one source, flat: ``write.n`` → value. None unsets what an earlier layer set."""
 
     source: str
     values: Mapping[str, Any]
@@ -79,28 +129,62 @@ class Loaded:
     sources: Mapping[str, str]
 
 
-def load(flags: Mapping[str, Any] | None = None, folder: Path | None = None) -> Loaded:
+def load(
+    flags: Mapping[str, Any] | None = None, folder: Path | None = None, story: Mapping[str, Any] | None = None
+) -> Loaded:
     """Read every layer and merge them. Flags that are None were not given.
 
-    Raises ``InputError`` that names the file and line, the variable or the flag which cannot be used.
+    ``story`` is what a story remembers of its routing (planner/routing.py); flags alone win over it. Flags of the command
+    line are for every role. Raises ``InputError`` that names the file and line, the variable or the flag which cannot be
+    used.
     """
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     layers = [
         *_file_layer(user_file()), *_file_layer((folder or Path.cwd()) / FILE), _environment_layer(os.environ),
-        Layer("flag", given),
+        Layer(STORY, story or {}), Layer("flag", given),
     ]  # fmt: skip
+    keys = {value for layer in layers for key, value in layer.values.items() if key.endswith("key_variable")}
     merged: dict[str, Any] = {}
     sources = {key: "default" for key, _ in flat(Settings().model_dump())}
     for layer in layers:
+        if layer.source == "flag":
+            for key in _overruled(given, merged):
+                del merged[key]
+                sources[key] = "default"
         for key, value in layer.values.items():
+            if layer.source == "environment" and f"{PREFIX}{key.upper().replace('.', '__')}" in keys:
+                continue  # a key that some setting names, not a setting
             if key not in sources:
-                raise InputError(f"{_where(layer, key)}: there is no setting {key!r}{_near(key, sources)}")
+                raise InputError(f"{_where(layer, key)}: {_unknown(key, sources)}")
+            if value is None:
+                merged.pop(key, None)
+                sources[key] = "default"
+                continue
             merged[key], sources[key] = value, layer.source
             try:  # one at a time, so that the message can name its source
                 Settings.model_validate(_nested({key: value}))
             except ValidationError as error:
                 raise InputError(f"{_what(layer, key, value)}: {_reason(error)}.") from error
     return Loaded(Settings.model_validate(_nested(merged)), sources)
+
+
+def _overruled(flags: Mapping[str, Any], merged: Mapping[str, Any]) -> list[str]:
+    """Roles' settings that give way to flags: a flag is for every role.
+
+    A role's own model, prompt style and key go with the engine and the server that they were named for.
+    """
+    gone: set[str] = set()
+    for role in Roles.model_fields:
+        own = {key: merged[f"roles.{role}.{key}"] for key in ROUTING if f"roles.{role}.{key}" in merged}
+        lost = set(own) & set(flags)
+        engine = own.get("engine") or ("server" if own.get("server") else merged.get("engine", "embedded"))
+        if flags.get("engine", engine) != engine:
+            lost = set(own)
+        elif "server" in lost:
+            lost |= set(own) & {"key_variable"}  # a key is for the server that it was given for
+        gone |= {f"roles.{role}.{key}" for key in lost}
+    written = {f"roles.generator.{key.removeprefix('write.')}" for key in flags if key.startswith("write.")}
+    return sorted(gone | (written & set(merged)))
 
 
 def user_file() -> Path:
@@ -153,19 +237,34 @@ def _environment_layer(environment: Mapping[str, str]) -> Layer:
 
 def _where(layer: Layer, key: str) -> str:
     if layer.path:
-        leaf = key.rsplit(".", 1)[-1]
-        lines = layer.path.read_text(encoding="utf-8").splitlines()
-        number = next(
-            (i for i, line in enumerate(lines, 1) if line.split("=")[0].strip().strip('"[]') in {leaf, key}), 0
-        )
+        number = _line(layer.path.read_text(encoding="utf-8").splitlines(), key)
         return f"The settings file {layer.path}" + (f", line {number}" if number else "")
     if layer.source == "environment":
         return f"The variable {PREFIX}{key.upper().replace('.', '__')}"
+    if layer.source == STORY:
+        return f"The story's own {key}"
     return f"--{key.rsplit('.', 1)[-1].replace('_', '-')}"
 
 
+def _line(lines: list[str], key: str) -> int:
+    """The line on which ``key`` is set in a TOML file; 0 when it is not to be found."""
+    section = ""
+    alike = 0
+    for number, line in enumerate(lines, 1):
+        text = line.split("#")[0].strip()
+        if text.startswith("["):
+            section = text.strip("[] ").replace('"', "") + "."
+        name = text.split("=")[0].strip().strip('"[]')
+        if key in {f"{section}{name}", name}:
+            return number
+        alike = alike or number * (name == key.rsplit(".", 1)[-1])
+    return alike
+
+
 def _what(layer: Layer, key: str, value: object) -> str:
-    """Where a value stands and what it is, as the person wrote it."""
+    """Where a value stands and what it is, as the person wrote it; never what may be a key."""
+    if key.endswith("key_variable"):
+        return f"{_where(layer, key)}: key_variable"
     if layer.source == "flag":
         return f"{_where(layer, key)} {value}"
     return f"{_where(layer, key)}: {key.rsplit('.', 1)[-1]} = {value!r}"
@@ -176,6 +275,7 @@ _REASONS = {
     "less_than": "less than {lt:,g}", "int_parsing": "a whole number", "int_type": "a whole number",
     "int_from_float": "a whole number", "float_parsing": "a number", "float_type": "a number", "string_type": "text",
     "literal_error": "{expected}",
+    "string_pattern_mismatch": "the name of an environment variable, such as TOGETHER_API_KEY; keys stay out of settings",
 }  # fmt: skip
 
 
@@ -186,8 +286,21 @@ def _reason(error: ValidationError) -> str:
     return f"the value must be {wanted.format(**first.get('ctx', {}))}" if wanted else first["msg"]
 
 
-def _near(key: str, known: Mapping[str, str]) -> str:
+def _unknown(key: str, known: Mapping[str, str]) -> str:
+    """That there is no such setting, with the one that was probably meant."""
+    match key.split("."):
+        case ["roles", role, *_] if role not in Roles.model_fields:
+            return f"there is no role {role!r}{_near(role, Roles.model_fields, ', '.join(Roles.model_fields))}"
+        case ["roles", role]:
+            return f"roles.{role} has settings of its own, such as roles.{role}.model."
+        case ["roles", role, leaf]:
+            near = _near(leaf, RoleSettings.model_fields, ", ".join(RoleSettings.model_fields))
+            return f"there is no setting {leaf!r} of a role{near}"
+    return f"there is no setting {key!r}{_near(key, known)}"
+
+
+def _near(key: str, known: Iterable[str], otherwise: str = "") -> str:
     from difflib import get_close_matches
 
-    close = get_close_matches(key, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else "."
+    close = get_close_matches(key, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; choose {otherwise}." if otherwise else "."

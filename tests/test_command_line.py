@@ -8,9 +8,8 @@ import pytest
 from cli_runner import PREMISE, error_of, fabula, stories
 
 from agents.brief import make_brief
-from agents.engines.scripted import ScriptedEngine
-from planner.commands.common import engine_note
 from planner.context import WriteSettings
+from planner.routing import note
 from planner.session import begin
 from planner.settings import Settings
 from planner.store import Library
@@ -45,15 +44,10 @@ def test_without_arguments_the_help_is_shown_and_no_error() -> None:
     assert "write" in result.stdout
 
 
-class ServerNamed(ScriptedEngine):
-    name = "server"
-
-
 def test_a_story_goes_on_with_the_server_that_it_was_begun_with() -> None:
     known = Settings(engine="server", server="http://127.0.0.1:9/begun", model="large")
-    note = engine_note(ServerNamed(), known)
     with Library.open() as library:
-        story = begin(library, make_brief(logline=PREMISE), 1, WriteSettings(), note).id
+        story = begin(library, make_brief(logline=PREMISE), 1, WriteSettings(), note(known)).id
     assert "http://127.0.0.1:9/begun" in error_of(fabula("continue", story))
     Path("fabula.toml").write_text("server = 'http://127.0.0.1:9/other'\n")
     assert "http://127.0.0.1:9/begun" in error_of(fabula("continue", story))
@@ -62,8 +56,8 @@ def test_a_story_goes_on_with_the_server_that_it_was_begun_with() -> None:
 
 @pytest.mark.parametrize("address", ["http://me:secret@host/v1", "http://host/v1?key=secret"])
 def test_an_address_that_may_hold_a_secret_is_not_kept_with_a_story(address: str) -> None:
-    assert "secret" not in str(engine_note(ServerNamed(), Settings(engine="server", server=address)))
+    assert "secret" not in str(note(Settings(engine="server", server=address)))
 
 
 def test_only_a_story_of_a_server_remembers_one() -> None:
-    assert engine_note(ScriptedEngine(), Settings(model="m")) == {"name": "scripted", "model": "m"}
+    assert note(Settings(engine="scripted", model="m")) == {"name": "scripted", "model": "m"}

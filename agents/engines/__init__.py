@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from agents.engines.base import Engine
 from prompts.errors import InputError
@@ -10,8 +11,10 @@ from prompts.errors import InputError
 NAMES = ("embedded", "server", "scripted")
 
 
-def open_engine(name: str, model: str = "", server: str = "", threads: int = 0) -> Engine:
+def open_engine(name: str, model: str = "", server: str = "", threads: int = 0, **more: Any) -> Engine:
     """Open an engine: ``model`` is a folder (embedded) or a name (server), empty for the bundled or the first one.
+
+    ``more`` is for a server: ``prompt``, ``key_variable``, ``timeout`` and ``retries`` of ``ServerEngine``.
 
     Raises ``InputError`` for an unknown name and ``EngineError`` when the engine cannot run.
     """
@@ -22,7 +25,7 @@ def open_engine(name: str, model: str = "", server: str = "", threads: int = 0) 
     if name == "server":
         from agents.engines.server import ServerEngine
 
-        return ServerEngine(server, model)
+        return ServerEngine(server, model, **more)
     if name == "scripted":
         from agents.engines.scripted import ScriptedEngine
 

@@ -9,8 +9,8 @@ import contextlib
 import functools
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from typing import Annotated, ParamSpec, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -18,7 +18,8 @@ from rich.console import Console
 from agents.engines import open_engine
 from agents.engines.base import Engine
 from agents.generator import GeneratorSettings
-from planner.context import ROLES, Role, WriteSettings
+from planner import routing
+from planner.context import Role, WriteSettings
 from planner.display import Display, LiveDisplay, PlainDisplay, Quiet
 from planner.session import Session
 from planner.settings import Settings
@@ -75,25 +76,43 @@ def open_library(settings: Settings) -> Library:
 
 
 def open_engines(settings: Settings) -> dict[Role, Engine]:
-    """One engine for every role; a later release lets the roles differ."""
-    engine = open_engine(settings.engine, settings.model, settings.server, settings.threads)
-    return dict.fromkeys(ROLES, engine)
+    """The engine of every role; roles whose calls go the same way share one. Close each once (``close_engines``)."""
+    found = routing.routes(settings)
+    opened: dict[routing.Route, Engine] = {}
+    try:
+        for way in dict.fromkeys(found.values()):
+            opened[way] = open_route(way, settings)
+    except BaseException:
+        close_engines(opened)
+        raise
+    return {role: opened[way] for role, way in found.items()}
 
 
-def engine_note(engine: Engine, settings: Settings) -> dict[str, str]:
-    """What a story remembers of its engine, so that it is continued with the same one; never an address with a password."""
-    note = {"name": engine.name, "model": settings.model}
-    if engine.name == "server" and not {"@", "?"} & set(settings.server):
-        note["server"] = settings.server
-    return note
+def open_route(way: routing.Route, settings: Settings) -> Engine:
+    """The engine at the end of a route."""
+    if way.engine != "server":
+        return open_engine(way.engine, way.model, threads=settings.threads)
+    return open_engine(
+        way.engine, way.model, way.server, prompt=way.prompt, key_variable=way.key_variable,
+        timeout=settings.server_timeout, retries=settings.server_retries,
+    )  # fmt: skip
+
+
+def close_engines(engines: Mapping[Any, Engine]) -> None:
+    """Close every engine once, however many roles share it."""
+    for engine in {id(engine): engine for engine in engines.values()}.values():
+        engine.close()
 
 
 def write_settings(settings: Settings) -> WriteSettings:
-    """How to write, from the settings: what is not set keeps the generator's own default."""
+    """How to write, from the settings: what is not set keeps the agents' own defaults."""
     wished = settings.write
     names = ("temperature", "top_p", "min_p", "top_k", "repetition_penalty", "max_tokens")
     changed = {name: value for name in names if (value := getattr(wished, name)) is not None}
-    return WriteSettings(generator=GeneratorSettings(n=wished.n, sampling=changed), revisions=wished.revisions)
+    return WriteSettings(
+        generator=GeneratorSettings(n=wished.n, sampling=changed), revisions=wished.revisions,
+        sampling=routing.sampling(settings),
+    )  # fmt: skip
 
 
 def display_for(quiet: bool, as_json: bool) -> Display:

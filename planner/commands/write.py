@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from agents.brief import make_brief
+from planner import routing
 from planner import settings as setting
 from planner.arc import load_shape
 from planner.commands import common
@@ -68,15 +69,17 @@ def write(
     _writable(out)
     with common.open_library(loaded) as shelf:
         engines = common.open_engines(loaded)
-        used = engines["generator"]
         chosen = seed if seed is not None else secrets.randbelow(2**31)
-        row = begin(shelf, brief, chosen, common.write_settings(loaded), common.engine_note(used, loaded))
+        row = begin(shelf, brief, chosen, common.write_settings(loaded), routing.note(loaded))
         _run(shelf, row, engines, out, as_json, quiet)
 
 
 @common.handled
 def continue_(
     story: Annotated[str, typer.Argument(help="The story's id or its first letters.", show_default=False)],
+    reroute: Annotated[
+        bool, Wish("--reroute", help="With the engines of today's settings, not those that it was begun with.")
+    ] = False,
     engine: common.EngineOption = None,
     model: common.ModelOption = None,
     server: common.ServerOption = None,
@@ -90,14 +93,12 @@ def continue_(
     """Go on with a story that was stopped, at the step where it stopped."""
     flags: dict[str, Any] = {"engine": engine, "model": model, "server": server, "library": library}
     _writable(out)
-    with common.open_library(setting.load(flags).settings) as shelf:
+    loaded = setting.load(flags).settings
+    with common.open_library(loaded) as shelf:
         row = shelf.story(story)
         begun = row.options.get("engine")
-        if isinstance(begun, dict) and not engine:  # what the story was begun with, unless a flag says otherwise
-            flags |= {
-                "engine": begun.get("name"), "model": model or begun.get("model"), "server": server or begun.get("server"),
-            }  # fmt: skip
-        loaded = setting.load(flags).settings
+        if isinstance(begun, dict) and not engine and not reroute:  # what the story was begun with; flags win over it
+            loaded = setting.load(flags, story=routing.remembered(begun, loaded)).settings
         _run(shelf, row, common.open_engines(loaded), out, as_json, quiet)
 
 
@@ -119,8 +120,7 @@ def _run(
     except common.Stopped as stopped:
         raise common.say_stopped(stopped, shelf) from None
     finally:
-        for engine in set(engines.values()):
-            engine.close()
+        common.close_engines(engines)
     after = read_story(shelf, row)
     if out:
         _save(out, to_markdown(after))
