@@ -6,6 +6,7 @@
  ├─ ``EngineError``       a model cannot run or did not answer
  │   ├─ ``ModelMissing``      the model folder or a file in it is not there or not readable
  │   ├─ ``ServerUnreachable`` the endpoint did not answer
+ │   ├─ ``NoStructuredOutput`` the server takes no JSON schema
  │   └─ ``BadOutput``         a structured output did not validate; ``raw`` keeps the text
  ├─ ``LibraryError``      the story library cannot be used
  │   ├─ ``LibraryTooNew``     it was written by a newer Fabula
@@ -44,6 +45,10 @@ class ModelMissing(EngineError):
 
 class ServerUnreachable(EngineError):
     """The endpoint did not answer."""
+
+
+class NoStructuredOutput(EngineError):
+    """The server takes no JSON schema; the same may be asked for as plain text."""
 
 
 class BadOutput(EngineError):

@@ -1,186 +1,216 @@
 """Any OpenAI-compatible endpoint: vLLM, llama-server, Ollama, LM Studio, a hosted API.
 
-The key comes from the environment and is never stored or logged. Invariant: every failure to answer is an ``EngineError``
-with one sentence that names the endpoint and says what to do; the story that asked is kept.
+It finds out how the model wants to be asked, and leaves out what a server refuses and a story can do without. Invariant:
+``complete`` returns ``request.n`` texts or raises an ``EngineError``; the story that asked is kept.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agents.engines import dialects
 from agents.engines.base import Completion, OnText, Prompt, Request, Style
-from prompts.errors import EngineError, ServerUnreachable
+from agents.engines.client import KEY_VARIABLES, RETRIES, TIMEOUT, Client, Unreadable, refusal
+from agents.engines.dialects import PromptStyle
+from prompts.errors import EngineError, NoStructuredOutput
 
 if TYPE_CHECKING:
     import openai
 
-KEY_VARIABLES = ("FABULA_API_KEY", "OPENAI_API_KEY")
-_CONNECT_SECONDS, _ANSWER_SECONDS = 5.0, 600.0
-# More than the stories in flight; httpx keeps 100 connections by default.
-_CONNECTIONS = 512
+__all__ = ["KEY_VARIABLES", "ServerEngine"]
+
+_CONTROL = "<|write|>"  # one token for the bundled model and its children, several for all others
+_STRUCTURED = ("response_format", "json_schema", "structured", "guided", "grammar")
+_TOKENIZER = Path(__file__).parent.parent / "models" / "small" / "tokenizer.json"
+_ADAPTED = 12
+"""How often one call is put differently before its refusal stands."""
 
 
 class ServerEngine:
-    """Chat completions of ``model`` at ``url`` (with its ``/v1``). An empty ``model`` takes the first one that is served.
+    """``model`` at ``url`` (with its ``/v1``). An empty ``model`` takes the first one that is served.
 
-    Raises ``ServerUnreachable`` when nobody answers there.
+    ``prompt`` is how the model is asked (agents/engines/dialects.py). Raises ``ServerUnreachable`` when nobody answers
+    there, and ``EngineError`` for a model that is not served.
     """
 
     name = "server"
-    style: Style = "plain"
 
-    def __init__(self, url: str, model: str = "", retries: int = 3) -> None:
-        import httpx2
-        import openai
-
+    def __init__(
+        self, url: str, model: str = "", *, prompt: PromptStyle = "auto", key_variable: str = "",
+        timeout: float = TIMEOUT, retries: int = RETRIES,
+    ) -> None:  # fmt: skip
         self.url = url
-        key = next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), "none")
-        limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
-        timeout = httpx2.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
-        http = httpx2.Client(limits=limits, timeout=timeout)
-        self._client = openai.OpenAI(base_url=url, api_key=key, max_retries=retries, timeout=timeout, http_client=http)
+        self._client = Client(url, key_variable, timeout, retries)
         served = self.models()
         if model and served and model not in served:
             raise EngineError(f"The server at {url} does not serve {model!r}; it serves {', '.join(served)}.")
         self.model = model or (served[0] if served else "")
         if not self.model:
             raise EngineError(f"The server at {url} serves no model; load one there, or name it with --model.")
+        self._certain = prompt != "auto"
+        if prompt == "auto":
+            prompt = "slots" if self._client.token_count(self.model, _CONTROL) == 1 else "chat"
+        self.prompt: PromptStyle = prompt
+        self.style: Style = "slots" if prompt == "slots" else "plain"
+        self._dropped: set[str] = set()
+        self._renamed = False
+        self._ids: dict[str, int | None] = {}
 
     def models(self) -> list[str]:
         """The names of the models that the server offers."""
-        with _explained(self.url, self._client.api_key):
-            return [model.id for model in self._client.models.list().data]
+        return self._client.models()
 
     def complete(self, request: Request, on_text: OnText | None = None) -> tuple[Completion, ...]:
-        """One call for all ``request.n`` candidates; only a single candidate is streamed, since streams cost CPU time."""
-        with _explained(self.url, self._client.api_key):
-            if on_text and request.n == 1:
-                return (self._stream(request, on_text),)
-            answer = self._client.chat.completions.create(**self._arguments(request))
-            used = answer.usage
-            completions = tuple(
-                Completion(
-                    text=choice.message.content or "", tokens=_tokens(choice, used, len(answer.choices)),
-                    prompt_tokens=used.prompt_tokens if used else 0, logprob=_logprob(choice),
-                    finish="length" if choice.finish_reason == "length" else "stop",
-                )
-                for choice in answer.choices
-            )  # fmt: skip
-        if not completions:
-            raise EngineError(
-                f"The server at {self.url} answered without a text; look at its log, then continue the story."
-            )
-        if on_text:
-            on_text(completions[0].text)
-        return completions
+        """Usually one call for all ``request.n`` candidates; a server that gives fewer at once is asked for the rest.
 
-    def _arguments(self, request: Request) -> dict[str, Any]:
-        sampling = request.sampling
-        extra: dict[str, Any] = {}
-        # Sampling that OpenAI's API lacks goes in the body, as vLLM, llama-server and others read it.
-        if sampling.top_k:
-            extra["top_k"] = sampling.top_k
-        if sampling.min_p:
-            extra["min_p"] = sampling.min_p
-        if sampling.repetition_penalty != 1:
-            extra["repetition_penalty"] = sampling.repetition_penalty
-        messages = [{"role": "system", "content": request.prompt.system}] if request.prompt.system else []
-        messages.append({"role": "user", "content": request.prompt.text})
-        arguments: dict[str, Any] = {
-            "model": self.model, "messages": messages, "n": request.n, "seed": request.seed, "logprobs": True,
-            "temperature": sampling.temperature, "top_p": sampling.top_p, "max_tokens": sampling.max_tokens,
-        }  # fmt: skip
-        if sampling.stop:
-            arguments["stop"] = list(sampling.stop)
-        if request.json_schema is not None:
-            schema = {"name": "answer", "schema": request.json_schema}
-            arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
-        if request.regex is not None:
-            extra["structured_outputs"] = {"regex": request.regex}
-        return arguments | ({"extra_body": extra} if extra else {})
+        Text is streamed only when somebody listens, since a stream costs CPU time for every token. Raises
+        ``NoStructuredOutput`` when the server takes no JSON schema.
+        """
+        shown = _Shown(on_text) if on_text else None
+        found: list[Completion] = []
+        while len(found) < request.n:
+            rest = request.model_copy(update={"n": request.n - len(found), "seed": request.seed + len(found)})
+            found += self._client.call(partial(self._ask, rest, None if found else shown))
+        return tuple(found[: request.n])
 
-    def _stream(self, request: Request, on_text: OnText) -> Completion:
-        pieces: list[str] = []
-        finish = "stop"
-        total = 0.0
-        tokens = 0
-        for chunk in self._client.chat.completions.create(**self._arguments(request), stream=True):
-            for choice in chunk.choices:
-                if choice.delta.content:
-                    pieces.append(choice.delta.content)
-                    on_text(choice.delta.content)
-                if choice.logprobs and choice.logprobs.content:
-                    total += sum(token.logprob for token in choice.logprobs.content)
-                    tokens += len(choice.logprobs.content)
-                finish = choice.finish_reason or finish
-        text = "".join(pieces)
-        return Completion(
-            text=text, tokens=tokens or self.count_tokens(text), logprob=total if tokens else None,
-            finish="length" if finish == "length" else "stop",
-        )  # fmt: skip
+    def _ask(self, request: Request, shown: _Shown | None) -> list[Completion]:
+        """One call, put differently as long as the server says what it does not like."""
+        import openai
+
+        for _ in range(_ADAPTED):
+            made = dialects.arguments(request, self.prompt, self.model, self._banned(request))
+            made = dialects.without(made, self._dropped, self._renamed)
+            try:
+                return self._stream(made, shown) if shown else self._whole(made, request.n)
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                if not self._adapt(error, made, request):
+                    raise
+        raise EngineError(f"The server at {self.url} refuses every form of this request; look at its log.")
+
+    def _adapt(self, error: openai.APIStatusError, made: dict[str, Any], request: Request) -> bool:
+        """Take a refusal to heart; False where nothing can be done about it."""
+        said = refusal(error)
+        low = said.lower()
+        if "chat template" in low and self.prompt == "chat" and not self._certain:
+            self.prompt = "completion"
+            return True
+        if "max_completion_tokens" in low and not self._renamed:
+            self._renamed = True
+            return True
+        if (request.json_schema or request.regex) and any(word in low for word in _STRUCTURED):
+            raise NoStructuredOutput(
+                f"The server at {self.url} takes no JSON schema for {self.model!r}; choose another model for this role."
+            ) from error
+        part = dialects.refused_part(said, made)
+        if part and part not in self._dropped:
+            self._dropped.add(part)
+            return True
+        return False
+
+    def _whole(self, made: dict[str, Any], n: int) -> list[Completion]:
+        api = self._client.api
+        answer: Any = (api.completions if "prompt" in made else api.chat.completions).create(**made)
+        if not answer.choices:
+            raise Unreadable
+        used = answer.usage
+        share = used.completion_tokens // len(answer.choices) if used else 0
+        return [
+            dialects.completion_of(choice, share, used.prompt_tokens if used else 0)
+            for choice in sorted(answer.choices, key=lambda choice: choice.index or 0)
+        ]
+
+    def _stream(self, made: dict[str, Any], shown: _Shown) -> list[Completion]:
+        """Every candidate from one stream; the first is shown as it grows."""
+        api = self._client.api
+        asked = {**made, "stream": True, "timeout": self._client.streaming}
+        if "stream_options" not in self._dropped:
+            asked["stream_options"] = {"include_usage": True}
+        grown: dict[int, _Growing] = {}
+        prompt_tokens = 0
+        shown.begin()
+        for chunk in (api.completions if "prompt" in made else api.chat.completions).create(**asked):
+            prompt_tokens = chunk.usage.prompt_tokens if getattr(chunk, "usage", None) else prompt_tokens
+            for choice in chunk.choices or ():
+                growing = grown.setdefault(choice.index or 0, _Growing())
+                piece = growing.feed(choice)
+                if piece and not choice.index:
+                    shown.feed(piece)
+        if not grown:
+            raise Unreadable
+        return [grown[index].done(prompt_tokens, self) for index in sorted(grown)]
+
+    def _banned(self, request: Request) -> list[int]:
+        """Token ids of the slots that must not be drawn, as far as the server tells them."""
+        if self.prompt != "slots":
+            return []
+        for slot in request.ban:
+            if slot not in self._ids:
+                ids = self._client.token_ids(self.model, slot)
+                self._ids[slot] = ids[0] if ids and len(ids) == 1 else None
+        return [token for slot in request.ban if (token := self._ids[slot]) is not None]
 
     def score(self, prompt: Prompt, texts: Sequence[str]) -> list[list[float]]:
-        """Not in the chat interface of OpenAI-compatible servers, so this raises ``EngineError``."""
-        raise EngineError("A chat endpoint cannot score a given text; use the embedded engine for that.")
+        """Not in the interface that these servers share, so this raises ``EngineError``."""
+        raise EngineError("A server cannot score a given text; use the embedded engine for that.")
 
     def count_tokens(self, text: str) -> int:
-        """An estimate, a token for every four characters: the servers have no common way to count."""
+        """Exact for the bundled model and its children; else an estimate, a token for every four characters.
+
+        The servers have no common way to count, and asking one for every sentence would take longer than it is worth.
+        """
+        if self.style == "slots":
+            return len(_bundled_tokenizer().encode(text, add_special_tokens=False).ids)
         return -(-len(text) // 4)
 
     def close(self) -> None:
         self._client.close()
 
 
-def _tokens(choice: Any, used: Any, choices: int) -> int:
-    if choice.logprobs and choice.logprobs.content:
-        return len(choice.logprobs.content)
-    return used.completion_tokens // choices if used else 0
+class _Growing:
+    """One candidate of a stream."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.logprobs: list[float] = []
+        self.finish = ""
+
+    def feed(self, choice: Any) -> str:
+        delta = getattr(choice, "delta", None)
+        piece = (choice.text if delta is None else delta.content) or ""
+        self.pieces.append(piece)
+        self.logprobs += dialects.log_probabilities(choice)
+        self.finish = choice.finish_reason or self.finish
+        return piece
+
+    def done(self, prompt_tokens: int, engine: ServerEngine) -> Completion:
+        text = "".join(self.pieces)
+        return Completion(
+            text=text, tokens=len(self.logprobs) or engine.count_tokens(text), prompt_tokens=prompt_tokens,
+            logprob=sum(self.logprobs) if self.logprobs else None, finish="length" if self.finish == "length" else "stop",
+        )  # fmt: skip
 
 
-def _logprob(choice: Any) -> float | None:
-    logprobs: Iterable[Any] | None = choice.logprobs.content if choice.logprobs else None
-    return sum(token.logprob for token in logprobs) if logprobs else None
+class _Shown:
+    """What somebody has seen of a text. A stream that is begun again shows only what goes on from there."""
+
+    def __init__(self, on_text: OnText) -> None:
+        self._on_text, self._seen, self._text = on_text, "", ""
+
+    def begin(self) -> None:
+        self._text = ""
+
+    def feed(self, piece: str) -> None:
+        self._text += piece
+        if len(self._text) > len(self._seen) and self._text.startswith(self._seen):
+            new, self._seen = self._text[len(self._seen) :], self._text
+            self._on_text(new)
 
 
-class _explained:  # noqa: N801 - reads as a statement: with _explained(url)
-    """Turn the client library's errors into one sentence each."""
+@cache
+def _bundled_tokenizer() -> Any:
+    from tokenizers import Tokenizer
 
-    def __init__(self, url: str, key: str) -> None:
-        self.url, self.key = url, key
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        import httpx2
-        import openai
-
-        if isinstance(error, openai.APIConnectionError):
-            raise ServerUnreachable(
-                f"No answer from the server at {self.url}; start it or correct the address, then try again."
-            ) from error
-        if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-            raise EngineError(f"The server at {self.url} wants another key; set {KEY_VARIABLES[0]}.") from error
-        if isinstance(error, openai.APIStatusError):
-            raise EngineError(
-                f"The server at {self.url} refused the request ({error.status_code}): {_reason(error, self.key)}"
-            ) from error
-        if isinstance(error, httpx2.HTTPError):
-            raise ServerUnreachable(
-                f"The server at {self.url} broke off its answer; look at its log, then continue the story."
-            ) from error
-        # Attribute and type errors come from answers of another shape: the client library hands them on unchecked.
-        if isinstance(error, openai.OpenAIError | ValueError | AttributeError | TypeError):
-            raise EngineError(
-                f"The answer of the server at {self.url} cannot be read: is it OpenAI-compatible?"
-            ) from error
-
-
-def _reason(error: openai.APIStatusError, key: str) -> str:
-    """What the server says of its refusal, on one line; some servers repeat the key, which is left out."""
-    body = error.body if isinstance(error.body, dict) else {}
-    inner = body.get("error", body)
-    message = inner.get("message") if isinstance(inner, dict) else None
-    return " ".join(str(message or error.message).replace(key, "***").split())[:300]
+    return Tokenizer.from_file(str(_TOKENIZER))

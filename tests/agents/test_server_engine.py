@@ -2,132 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
+from stub_server import KEY, Answer, Stub, as_json, choice, completion, delta, refused, stream
 
 from agents.engines import open_engine
 from agents.engines.base import Engine, Prompt, Request, Sampling
 from agents.engines.server import ServerEngine
 from prompts.errors import EngineError, ServerUnreachable
 
-KEY = "sk-very-secret-0123456789"
 ASK = Request(prompt=Prompt(system="You write.", text="Go on."), seed=7)
-Answer = tuple[int, str, bytes]
-
-
-def as_json(value: object, status: int = 200) -> Answer:
-    return status, "application/json", json.dumps(value).encode()
-
-
-def choice(
-    text: str | None, index: int = 0, finish: str = "stop", logprobs: list[float] | None = None
-) -> dict[str, Any]:
-    content = [{"token": "x", "logprob": value, "bytes": None, "top_logprobs": []} for value in logprobs or []]
-    return {
-        "index": index, "finish_reason": finish, "message": {"role": "assistant", "content": text},
-        "logprobs": {"content": content} if logprobs else None,
-    }  # fmt: skip
-
-
-def completion(*choices: dict[str, Any], usage: bool = True) -> dict[str, Any]:
-    used = {"prompt_tokens": 11, "completion_tokens": 6, "total_tokens": 17}
-    return {
-        "id": "1", "object": "chat.completion", "created": 1, "model": "tale-1", "choices": list(choices),
-        "usage": used if usage else None,
-    }  # fmt: skip
-
-
-def stream(*parts: dict[str, Any], end: bool = True) -> Answer:
-    lines = [
-        json.dumps({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [p]})
-        for p in parts
-    ]
-    return 200, "text/event-stream", "".join(f"data: {line}\n\n" for line in [*lines, *["[DONE]"] * end]).encode()
-
-
-def delta(text: str, finish: str | None = None, logprob: float | None = None) -> dict[str, Any]:
-    content = [{"token": text, "logprob": logprob, "bytes": None, "top_logprobs": []}]
-    return {
-        "index": 0, "delta": {"content": text}, "finish_reason": finish,
-        "logprobs": {"content": content} if logprob is not None else None,
-    }  # fmt: skip
-
-
-class Stub(ThreadingHTTPServer):
-    """Serves ``models`` and, one after the other, ``answers``; keeps every request. ``broken`` cuts answers short."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}/v1"
-        self.models = as_json({"object": "list", "data": [{"id": m, "object": "model"} for m in ("tale-1", "tale-2")]})
-        self.answers: list[Answer | Callable[[str], Answer]] = []
-        self.asked: list[dict[str, Any]] = []
-        self.keys: list[str] = []
-        self.broken = False
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Stub
-
-    def log_message(self, *_: object) -> None:
-        return
-
-    def do_GET(self) -> None:
-        assert self.path == "/v1/models"
-        self.reply(self.server.models)
-
-    def do_POST(self) -> None:
-        assert self.path == "/v1/chat/completions"
-        self.server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        answer = self.server.answers.pop(0)
-        self.reply(answer(self.headers["Authorization"]) if callable(answer) else answer)
-
-    def reply(self, answer: Answer) -> None:
-        self.server.keys.append(self.headers["Authorization"])
-        status, kind, body = answer
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body) + 50 * self.server.broken))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-@pytest.fixture
-def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
-    monkeypatch.setenv("FABULA_API_KEY", KEY)
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    server = Stub()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture
 def engine(stub: Stub) -> Iterator[ServerEngine]:
     with closing(ServerEngine(stub.url, retries=1)) as engine:
         yield engine
-
-
-def refused(act: Callable[[], object], kind: type[EngineError] = EngineError) -> str:
-    """The message of the failure: one sentence without the key."""
-    with pytest.raises(EngineError) as raised:
-        act()
-    assert type(raised.value) is kind
-    message = str(raised.value)
-    assert KEY not in message
-    assert "\n" not in message
-    return message
 
 
 def test_it_is_an_engine_opened_by_name(stub: Stub) -> None:
@@ -193,12 +85,10 @@ def test_a_schema_or_a_pattern_is_passed_on(stub: Stub, engine: ServerEngine) ->
 def test_every_candidate_comes_back_with_its_likelihood_and_length(stub: Stub, engine: ServerEngine) -> None:
     answer = completion(choice("One.", logprobs=[-1.0, -0.5]), choice("Two", 1, "length"), choice(None, 2))
     stub.answers = [as_json(answer)]
-    shown: list[str] = []
-    one, two, three = engine.complete(ASK.model_copy(update={"n": 3}), shown.append)
+    one, two, three = engine.complete(ASK.model_copy(update={"n": 3}))
     assert (one.text, one.tokens, one.prompt_tokens, one.logprob, one.finish) == ("One.", 2, 11, -1.5, "stop")
     assert (two.text, two.tokens, two.logprob, two.finish) == ("Two", 2, None, "length")
     assert three.text == ""
-    assert shown == ["One."]
 
 
 def test_an_answer_without_usage_is_fine(stub: Stub, engine: ServerEngine) -> None:
@@ -256,9 +146,9 @@ def test_a_server_that_repeats_the_key_does_not_bring_it_into_the_message(
 def test_the_other_variable_is_used_when_ours_is_not_set(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FABULA_API_KEY", "")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-other")
-    ServerEngine(stub.url).close()
+    ServerEngine(stub.url, prompt="chat").close()
     monkeypatch.delenv("OPENAI_API_KEY")
-    ServerEngine(stub.url).close()
+    ServerEngine(stub.url, prompt="chat").close()
     assert stub.keys == ["Bearer sk-other", "Bearer none"]
 
 
@@ -269,7 +159,7 @@ def test_a_server_that_is_not_there_is_told_with_its_address(stub: Stub, engine:
 
 
 def test_an_answer_without_candidates_is_an_error(stub: Stub, engine: ServerEngine) -> None:
-    stub.answers = [as_json(completion())]
+    stub.answers = [as_json(completion())] * 2
     assert "without a text" in refused(lambda: engine.complete(ASK))
 
 
