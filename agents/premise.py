@@ -5,14 +5,12 @@ Invariant: the returned premise has a protagonist with a role, a trait and a goa
 
 from __future__ import annotations
 
-import json
 import random
 import re
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from agents.brief import MAX_NAME, Brief, CharacterWish
 from agents.casting import (
@@ -25,20 +23,21 @@ from agents.casting import (
     thing_entities,
     thing_kind,
 )
-from agents.engines.base import Completion, Engine, Prompt, Request, Sampling
+from agents.engines.base import Engine, Prompt, Request, Sampling
 from agents.lexicon import detect_genre, known_genre, tones
 from agents.memory import LOGLINE_TOKENS, shorten
 from agents.naming import Naming
 from agents.spelling import strange_words
+from agents.structured import Lines, Pairs, ask
 from agents.themes import nearest
 from planner.state import MAX_LINE, EntityKind, Premise, Pronouns
-from prompts.errors import BadOutput
 from prompts.load import render
 
 _SAMPLING = Sampling(temperature=0.7, top_p=0.95, max_tokens=300)
 _PLAIN_SAMPLING = Sampling(temperature=0.7, max_tokens=800)
 _CANDIDATES = 4
 _TITLE = Sampling(temperature=0.8, top_p=0.95, max_tokens=24)
+_LINE_KEYS = frozenset("person name pronouns role trait traits goal place places thing things kind".split())
 _WORDS = r"[a-z][a-z' -]{1,38}[a-z]"
 
 
@@ -51,8 +50,13 @@ _Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME)]
 
 
+def _plainly(value: Any) -> Any:
+    """A word of a list as it stands there: models that nothing holds to a schema write She/Her and Item."""
+    return value.partition("/")[0].strip(" .").lower() if isinstance(value, str) else value
+
+
 class CastProposal(_Frozen):
-    pronouns: Pronouns
+    pronouns: Annotated[Pronouns, BeforeValidator(_plainly)]
     role: _Said
     trait: _Said
     goal: _Said
@@ -60,7 +64,7 @@ class CastProposal(_Frozen):
 
 
 class ThingProposal(_Frozen):
-    kind: EntityKind
+    kind: Annotated[EntityKind, BeforeValidator(_plainly)]
     name: _Name
 
 
@@ -113,7 +117,7 @@ def proposal_schema(casting: Casting, pronouns: list[Pronouns], plain: bool) -> 
 
 
 def propose(engine: Engine, brief: Brief, seed: int) -> Premise:
-    """Ask ``engine`` for what the brief leaves open. Raises ``BadOutput`` when its JSON does not validate."""
+    """Ask ``engine`` for what the brief leaves open. Raises ``BadOutput`` when its answer does not validate, twice over."""
     rng = random.Random(f"premise/{seed}")
     said = " ".join((brief.logline, brief.setting, *brief.plot))
     detected = detect_genre(said)
@@ -134,18 +138,22 @@ def propose(engine: Engine, brief: Brief, seed: int) -> Premise:
     if engine.style == "slots":
         logline = shorten(slotted_logline(logline, casting, known), engine.count_tokens, LOGLINE_TOKENS)
 
-    system, text = render(
-        "premise/propose", engine.style, genre=known_genre(genre) if engine.style == "slots" else genre, tone=tone,
-        theme=theme.name if theme else "", logline=logline, plot=brief.plot, avoid=brief.avoid,
-        characters=casting.cast, places=casting.places,
-        things=[name for _, name in casting.things],
-    )  # fmt: skip
+    def prompt(in_lines: bool = False) -> Prompt:
+        system, text = render(
+            "premise/propose", engine.style, genre=known_genre(genre) if engine.style == "slots" else genre, tone=tone,
+            theme=theme.name if theme else "", logline=logline, plot=brief.plot, avoid=brief.avoid,
+            characters=casting.cast, places=casting.places, things=[name for _, name in casting.things],
+            in_lines=in_lines,
+        )  # fmt: skip
+        return Prompt(system=system, text=text)
+
     plain = engine.style == "plain"
     request = Request(
-        prompt=Prompt(system=system, text=text), sampling=_PLAIN_SAMPLING if plain else _SAMPLING, seed=seed,
-        n=1 if plain else _CANDIDATES, json_schema=proposal_schema(casting, pronouns, plain),
+        prompt=prompt(), sampling=_PLAIN_SAMPLING if plain else _SAMPLING, seed=seed, n=1 if plain else _CANDIDATES,
+        json_schema=proposal_schema(casting, pronouns, plain),
     )  # fmt: skip
-    proposal = _likeliest(engine.complete(request))
+    lines = Lines(prompt(in_lines=True), _LINE_KEYS, proposal_of) if plain else None
+    proposal = ask(engine, request, Proposal, "premise", lines)
 
     cast = cast_entities(_merged(casting.cast, proposal.cast), brief.logline, random.Random(f"names/{seed}"), given[0])
     places = list(dict.fromkeys((*casting.places, *proposal.places)))
@@ -159,23 +167,25 @@ def propose(engine: Engine, brief: Brief, seed: int) -> Premise:
     return premise if premise.title else premise.model_copy(update={"title": entitle(engine, premise, logline, seed)})
 
 
-def _likeliest(completions: Sequence[Completion]) -> Proposal:
-    """The likeliest completion that validates, the earlier one of equals."""
-    valid: list[tuple[float, Proposal]] = []
-    problem: Exception | None = None
-    for completion in completions:
-        try:
-            proposal = Proposal.model_validate(json.loads(completion.text))
-        except (ValidationError, json.JSONDecodeError) as error:
-            problem = error
-        else:
-            valid.append(((completion.logprob or 0.0) / max(completion.tokens, 1), proposal))
-    if not valid:
-        raw = completions[0].text
-        raise BadOutput(
-            "The model's premise is not the JSON that was asked for; try another seed or model.", raw
-        ) from problem
-    return max(valid, key=lambda pair: pair[0])[1]
+def proposal_of(pairs: Pairs) -> dict[str, Any]:
+    """What ``Proposal`` validates, from lines such as ``Role: baker``; each person and thing begins with its name."""
+    cast: list[dict[str, Any]] = []
+    places: list[str] = []
+    things: list[dict[str, Any]] = []
+    for key, value in pairs:
+        if key in {"person", "name"}:
+            cast.append({"name": value})
+        elif key in {"place", "places"}:
+            places += filter(None, map(str.strip, value.split(";")))
+        elif key in {"thing", "things"}:
+            things += [
+                {"name": name, "kind": thing_kind(name)} for name in filter(None, map(str.strip, value.split(";")))
+            ]
+        elif key == "kind" and things:
+            things[-1]["kind"] = value
+        elif key in _LINE_KEYS and cast:
+            cast[-1][key.removesuffix("s") if key == "traits" else key] = value
+    return {"cast": cast, "places": places, "things": things}
 
 
 def _kind(thing: ThingProposal) -> EntityKind:

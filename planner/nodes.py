@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
 from typing import Literal, TypeVar
 
 from langgraph.runtime import Runtime
@@ -13,7 +15,9 @@ from agents import premise as premiser
 from planner import arc, events
 from planner.absorb import Plan, absorb, decided, examine, remember, seed_for
 from planner.context import Context
-from planner.state import Decision, Draft, Fact, Finding, Severity, StoryState, Summary
+from planner.journal import Recorded
+from planner.state import Decision, Draft, Fact, Finding, Outline, Severity, StoryState, Summary
+from prompts.errors import BadOutput
 
 Run = Runtime[Context]
 T = TypeVar("T")
@@ -30,8 +34,12 @@ def enter(state: StoryState) -> Literal["premise", "outline", "generate", "__end
 
 def premise(state: StoryState, runtime: Run) -> StoryState:
     run = runtime.context
-    engine = run.engine("premise", "premise", story=state["story"], head=None)
-    made = premiser.propose(engine, run.brief, seed_for(run, "premise"))
+    made = _answered(
+        run,
+        state,
+        "premise",
+        lambda engine, *attempt: premiser.propose(engine, run.brief, seed_for(run, "premise", *attempt)),
+    )
     run.listen(events.PremiseReady(made))
     return {"premise": run.library.add_premise(state["story"], made)}
 
@@ -39,14 +47,17 @@ def premise(state: StoryState, runtime: Run) -> StoryState:
 def outline(state: StoryState, runtime: Run) -> StoryState:
     run = runtime.context
     premise = run.library.premise(_known(state.get("premise")))
-    engine = run.engine("outline", "outline", story=state["story"], head=None)
     steps = arc.steps_for(arc.load_shape(run.brief.arc), run.brief.paragraphs)
     planned = [outliner.Planned.model_validate(step.model_dump()) for step in steps]
-    count = iter(range(1, len(planned) + 1))
-    made = outliner.plan_outline(
-        engine, premise, run.brief.arc, planned, seed_for(run, "outline"),
-        lambda beat: run.listen(events.BeatPlanned(beat, next(count), len(planned))),
-    )  # fmt: skip
+
+    def plan(engine: Recorded, *attempt: int) -> Outline:
+        number = count(1)
+        return outliner.plan_outline(
+            engine, premise, run.brief.arc, planned, seed_for(run, "outline", *attempt),
+            lambda beat: run.listen(events.BeatPlanned(beat, next(number), len(planned))),
+        )  # fmt: skip
+
+    made = _answered(run, state, "outline", plan)
     return {
         "outline": run.library.add_outline(state["story"], made), "arc": arc.position(made, 0), "head": None,
         "summary": Summary(), "attempt": 0, "draft": None, "best": None, "done": False,
@@ -130,6 +141,22 @@ def summarize(state: StoryState, runtime: Run) -> Command[Literal["generate", "_
     run.burst -= 1
     update: StoryState = {"summary": summary, "arc": following, "draft": None, "done": done}
     return Command(update=update, goto="__end__" if done or run.burst < 1 else "generate")
+
+
+def _answered(run: Context, state: StoryState, role: Literal["premise", "outline"], ask: Callable[..., T]) -> T:
+    """What ``ask`` (engine, attempt but the first → answer) makes; anew with another seed where the journal holds only a failure.
+
+    A useless answer that was paid for just now ends the run. The journal would repeat it for ever, so the run that
+    continues the story reads over it.
+    """
+    for attempt in count():
+        engine = run.engine(role, role, story=state["story"], head=None, attempt=attempt)
+        try:
+            return ask(engine, *([attempt] if attempt else []))
+        except BadOutput:
+            if engine.seconds:  # something was asked that the journal did not have
+                raise
+    raise AssertionError("counting has no end")
 
 
 def _wish(state: StoryState) -> str:

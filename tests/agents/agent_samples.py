@@ -8,6 +8,7 @@ from typing import Literal
 from agents.engines.base import Completion, OnText, Request
 from agents.engines.scripted import Script, ScriptedEngine
 from planner.state import Beat, Entity, EntityKind, Outline, Premise, Pronouns
+from prompts.errors import NoStructuredOutput
 
 MARA = Entity(
     id="c1", kind=EntityKind.CHARACTER, name="Mara", slot="<she1>", pronouns=Pronouns.SHE, role="baker",
@@ -48,6 +49,16 @@ class Recorder(ScriptedEngine):
             completion.model_copy(update={"finish": finish[index in self.cut]})
             for index, completion in enumerate(super().complete(request, on_text))
         )
+
+
+class Schemaless(Recorder):
+    """The same behind a server that takes no JSON schema."""
+
+    def complete(self, request: Request, on_text: OnText | None = None) -> tuple[Completion, ...]:
+        if request.json_schema is not None:
+            self.requests.append(request)
+            raise NoStructuredOutput("The server takes no JSON schema.")
+        return super().complete(request, on_text)
 
 
 class SlotsRecorder(Recorder):

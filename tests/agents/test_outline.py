@@ -9,7 +9,7 @@ import pytest
 from agent_samples import CLOCK, HARBOUR, MARA, MILL, PREMISE, TOBIAS, Recorder, SlotsRecorder
 from jsonschema import Draft202012Validator, ValidationError
 
-from agents.engines.base import Request
+from agents.engines.base import Completion, OnText, Request
 from agents.outline import _CANDIDATES, Planned, outline_schema, plan_outline, stage_of
 from planner.state import MAX_LINE, Beat, Outline
 from prompts.errors import BadOutput
@@ -34,6 +34,14 @@ WRITTEN: list[dict[str, Any]] = [
 
 def planned(engine: Recorder, steps: tuple[Planned, ...] = STEPS, on_beat: Any = None) -> Outline:
     return plan_outline(engine, PREMISE, "three-act", steps, 9, on_beat)
+
+
+class CutAtFirst(Recorder):
+    """Runs out of tokens in its first answer."""
+
+    def complete(self, request: Request, on_text: OnText | None = None) -> tuple[Completion, ...]:
+        self.cut = range(1) if not self.requests else ()
+        return super().complete(request, on_text)
 
 
 def as_json(beats: Any) -> str:
@@ -74,24 +82,92 @@ def test_a_model_that_repeats_names_or_writes_too_many_beats_does_no_harm() -> N
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    "raw",
     [
-        ("no", "not the JSON"),
-        ("[]", "not the JSON"),
-        ("{}", "not the JSON"),
-        ('{"beats": 3}', "not the JSON"),
-        ('{"beats": {"happens": "x"}}', "not the JSON"),
-        (as_json(WRITTEN)[:-9], "not the JSON"),
-        (as_json([{"happens": ""}] * 3), "not the JSON"),
-        (as_json([{"happens": "x" * 501}] * 3), "not the JSON"),
-        (as_json(WRITTEN[:2]), "wrote 2 beats where the arc has 3"),
-        (as_json([]), "wrote 0 beats where the arc has 3"),
+        "no", "[]", "{}", '{"beats": 3}', '{"beats": {"happens": "x"}}', as_json([{"happens": ""}] * 3),
+        as_json([{"happens": "x" * 501}] * 3), as_json([]),
+    ],
+)  # fmt: skip
+def test_an_outline_that_is_not_as_asked_is_kept_in_the_error(raw: str) -> None:
+    seen: list[Beat] = []
+    with pytest.raises(BadOutput, match="outline is not the JSON") as raised:
+        planned(Recorder([raw, raw]), on_beat=seen.append)
+    assert raised.value.raw == raw
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        as_json(WRITTEN)[:-2], json.dumps(WRITTEN), f"Here it is:\n```json\n{as_json(WRITTEN)}\n```\nEnjoy!",
+        as_json(WRITTEN).replace("}, {", "},\n// the next\n{").replace("]}", "],}"),
+    ],
+)  # fmt: skip
+def test_an_outline_in_another_wrapping_is_read(raw: str) -> None:
+    assert planned(Recorder([raw])) == planned(Recorder([as_json(WRITTEN)]))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "1. Mara loses the clock.\nOn stage: Mara; the clock\nPlace: the mill\nChange: it is gone\n\n2. Tobias runs.\n3. All "
+        "is well.\nPlace: the harbour\nChange: peace",
+        "Here are the beats.\n**Beat 1: Loss**\n- Happens: Mara loses the clock.\n- On stage: Mara, the clock\n- Place: the mill"
+        "\n- Change: it is gone\n**Beat 2**\nHappens: Tobias runs.\nBeat 3: All is well.\nplace: the harbour\nchange: peace",
     ],
 )
-def test_an_outline_that_is_not_as_asked_is_kept_in_the_error(raw: str, said: str) -> None:
-    with pytest.raises(BadOutput, match=said) as raised:
-        planned(Recorder([raw]))
-    assert raised.value.raw == raw
+def test_an_outline_in_lines_is_read(raw: str) -> None:
+    outline = planned(Recorder([raw]))
+    assert [(b.happens, b.change) for b in outline.beats] == [
+        ("Mara loses the clock.", "it is gone"), ("Tobias runs.", ""), ("All is well.", "peace"),
+    ]  # fmt: skip
+    assert outline.beats[0].on_stage == ("c1", "p1", "t1")
+    assert outline.beats[2].place == "p2"
+
+
+def test_what_a_short_outline_lacks_is_asked_for() -> None:
+    engine = Recorder([as_json(WRITTEN[:2]), as_json(WRITTEN[2:])])
+    assert planned(engine) == planned(Recorder([as_json(WRITTEN)]))
+    rest = engine.requests[1]
+    assert rest.json_schema == outline_schema(PREMISE, 1)
+    assert "2. Tobias runs." in rest.prompt.text
+    assert "only the beats of the steps 3 to 3" in rest.prompt.text
+
+
+FORTY = [WRITTEN[0] | {"happens": f"Mara counts to {number}."} for number in range(1, 41)]
+
+
+def test_a_large_outline_that_is_cut_off_is_gone_on_with() -> None:
+    cut = as_json(FORTY[:20])[:-150]
+    left = [*FORTY[18:38], *FORTY[38:]]
+    engine = CutAtFirst([cut, as_json(left[:20]), as_json(left[20:])])
+    outline = planned(engine, (STEPS[0],) * 40)
+    assert [beat.happens for beat in outline.beats] == [beat["happens"] for beat in FORTY]
+    assert "only the first 20 of them" in engine.requests[0].prompt.text
+    assert "only the beats of the steps 19 to 38" in engine.requests[1].prompt.text
+
+
+def test_half_a_beat_at_the_cut_is_no_beat() -> None:
+    cut = as_json(WRITTEN)[: as_json(WRITTEN).index("All is") + 4]
+    engine = CutAtFirst([cut, as_json(WRITTEN[2:])])
+    assert planned(engine).beats[2].happens == "All is well."
+
+
+def test_room_grows_with_the_beats_and_has_a_bound() -> None:
+    sizes = []
+    for count in (1, 3, 10, 20, 40):
+        engine = Recorder()
+        planned(engine, (STEPS[0],) * count)
+        sizes.append(engine.requests[0].sampling.max_tokens)
+    assert sizes[0] < sizes[1] < sizes[2] < sizes[3] == sizes[4] < 4000
+
+
+def test_the_prompt_of_a_very_long_outline_is_bounded() -> None:
+    engine = Recorder()
+    outline = planned(engine, (STEPS[0],) * 200)
+    assert len(outline.beats) == 200
+    sizes = [len(request.prompt.text) for request in engine.requests]
+    assert max(sizes[1:]) - min(sizes[1:]) < 200
 
 
 def test_the_schema_allows_the_storys_own_and_nobody_else() -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from agent_samples import Recorder, SlotsRecorder
+from agent_samples import Recorder, Schemaless, SlotsRecorder
 from jsonschema import Draft202012Validator
 
 from agents.brief import make_brief
@@ -182,7 +182,7 @@ def test_a_model_that_names_two_people_alike_gets_another_name_for_one() -> None
 @pytest.mark.parametrize(
     "raw",
     [
-        "not json", "[]", "{}", '"cast"', json.dumps(ANSWER)[:-3], json.dumps(ANSWER | {"cast": []}),
+        "not json", "[]", "{}", '"cast"', json.dumps(ANSWER)[:100], json.dumps(ANSWER | {"cast": []}),
         json.dumps(ANSWER | {"places": [""]}), json.dumps(ANSWER | {"things": [{"kind": "place", "name": " "}]}),
         json.dumps(ANSWER | {"cast": [ANSWER["cast"][0] | {"role": "x" * 600}]}),
         json.dumps(ANSWER | {"cast": [ANSWER["cast"][0] | {"pronouns": "it"}]}),
@@ -190,9 +190,44 @@ def test_a_model_that_names_two_people_alike_gets_another_name_for_one() -> None
 )  # fmt: skip
 @pytest.mark.parametrize("kind", [Recorder, SlotsRecorder])
 def test_an_answer_that_is_not_as_asked_is_kept_in_the_error(kind: type[Recorder], raw: str) -> None:
+    engine = kind(lambda *_: raw)
     with pytest.raises(BadOutput, match="not the JSON") as raised:
-        proposed(kind(lambda *_: raw))
+        proposed(engine)
     assert raised.value.raw == raw
+    assert len(engine.requests) == 2
+
+
+def test_an_answer_in_lines_is_a_premise_too() -> None:
+    said = """Here is the cast:
+**Person:** Ida
+Pronouns: She/her
+Role: baker
+Trait: proud
+Goal: to come home
+2. Person 2: Bert
+Pronouns: he
+Role: ferry pilot
+Trait: shy
+Goal: to be seen
+Place: the village; the old road
+Thing: the key
+Kind: Item
+"""
+    engine = Recorder(lambda request, index: said if "Title:" not in request.prompt.text else "The Key")
+    assert proposed(engine) == proposed(Recorder(answering()))
+    assert len(engine.requests) == 2  # the premise and its title
+
+
+def test_a_server_without_schemas_is_asked_for_lines() -> None:
+    engine = Schemaless(
+        ["Person: Ida\nPronouns: she\nRole: baker\nTrait: proud\nGoal: to go\nPlace: the mill", *["The Key"] * 6]
+    )
+    assert proposed(engine).cast[0].name == "Ida"
+    refused, asked, _ = engine.requests
+    assert refused.json_schema is not None
+    assert asked.json_schema is None
+    assert "Person: (name)" in asked.prompt.text
+    assert "JSON" not in asked.prompt.joined()
 
 
 class Likely(SlotsRecorder):
