@@ -133,6 +133,12 @@ class ParagraphTree(Database):
             raise LibraryError(f"Row {found[0].id} of table paragraphs has lost its parent; restore it from a backup.")
         return found
 
+    def words(self, head: str) -> int:
+        """Words of the story up to and with paragraph ``head``, without reading it; 0 for a paragraph that isn't there."""
+        with self.reading() as connection:
+            place = connection.execute(_place, {"id": head}).one_or_none()
+        return int(place.words) if place else 0
+
     def facts(self, head: str | None) -> list[Fact]:
         """What the paragraphs up to and with ``head`` established, in the order of the story."""
         with self.reading() as connection:

@@ -99,9 +99,15 @@ def test_heavy_modules_are_never_imported_at_the_top_of_a_module() -> None:
         f"{module(path)} imports {name}"
         for path in [*sources("planner", "agents", "prompts"), ROOT / "cli.py"]
         for name in at_top(ast.parse(path.read_text(encoding="utf-8")).body)
-        if name.split(".")[0] in HEAVY
+        if name.split(".")[0] in HEAVY and not (name.startswith("textual") and within(module(path), "planner.tui"))
     ]
     assert found == []
+
+
+def test_only_its_command_knows_the_writing_room_and_loads_it_when_it_is_called() -> None:
+    paths = [path for path in sources(*PACKAGES) if not within(module(path), "planner.tui")]
+    knowing = {module(path) for path in paths if any(within(name, "planner.tui") for name in ours(path))}
+    assert knowing == {"planner.commands.session"}
 
 
 def test_the_command_line_starts_without_any_heavy_module() -> None:

@@ -1,0 +1,196 @@
+"""The page: the story as typeset prose, drawn line by line, so that its length costs nothing to show.
+
+Invariant: only lines that can be seen are drawn, and only the paragraph that is being written is wrapped again while it
+grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from planner.rows import ParagraphRow
+from planner.tui import typeset
+from planner.tui.typeset import MEASURE, Block, Line
+
+GUTTER = 3
+"""Cells before a line for its mark."""
+
+
+class Page(ScrollView, can_focus=True):
+    """The story's text. It asks for earlier paragraphs (``Earlier``) when the reader comes near the top of what it has."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"page--{name}" for name in ("text", "title", "mark", "proposal", "stream", "hint", "margin", "chosen", "plain")
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "scroll_down", "Down", show=False),
+        Binding("k,up", "scroll_up", "Up", show=False),
+        Binding("space,pagedown", "page_down", "Page down", show=False),
+        Binding("pageup", "page_up", "Page up", show=False),
+    ]
+
+    class Earlier(Message):
+        """The paragraphs before the first one that is here are wanted."""
+
+    class Chosen(Message):
+        """A paragraph was clicked."""
+
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index = index
+
+    def __init__(self, **more: str) -> None:
+        super().__init__(**more)  # type: ignore[arg-type]
+        self.rows: list[ParagraphRow] = []
+        self.chosen: int | None = None
+        self.labels: tuple[str, ...] = ()
+        self._heading = ("", "")
+        self._tail: tuple[Block, ...] = ()
+        self._kept: dict[str, Block] = {}
+        self._lines: list[tuple[Line, int | None]] = []
+        self._told = 0
+        self._width = 0
+        self._asked: str | None = None
+
+    @property
+    def measure(self) -> int:
+        """Cells of a line of prose on this page, as wide as it is now."""
+        return max(min(MEASURE, self.size.width - 2 * GUTTER), 8)
+
+    def show(
+        self, rows: Sequence[ParagraphRow], labels: Sequence[str], title: str, below: str, tail: Sequence[Block]
+    ) -> None:
+        """Show these paragraphs, the newest at the end, and ``tail`` after them. What stands above them stays."""
+        known = {row.id: number for number, row in enumerate(self.rows)}
+        above = self.rows[: known[rows[0].id]] if rows and rows[0].id in known else []
+        self.rows = [*above, *rows]
+        if tuple(labels) != self.labels or (title, below) != self._heading:
+            self.labels, self._heading = tuple(labels), (title, below)
+        if self.chosen is not None and not any(row.index == self.chosen for row in self.rows):
+            self.chosen = None
+        self._tail = tuple(tail)
+        self._lay()
+
+    def before(self, rows: Sequence[ParagraphRow]) -> None:
+        """Put earlier paragraphs before those that are here; what the reader sees stays where it is."""
+        if not rows or not self.rows or rows[-1].id != self.rows[0].parent:
+            return
+        was = len(self._lines)
+        self.rows = [*rows, *self.rows]
+        self._lay()
+        self.scroll_to(y=self.scroll_y + len(self._lines) - was, animate=False, force=True, immediate=True)
+
+    def tail(self, blocks: Sequence[Block]) -> None:
+        """Replace what follows the paragraphs: the one that is proposed or being written."""
+        at_end = self.at_end
+        self._tail = tuple(blocks)
+        del self._lines[self._told :]
+        self._lines += _flat(self._tail)
+        self._resized()
+        if at_end:
+            self.to_end()
+
+    @property
+    def at_end(self) -> bool:
+        return self.scroll_y >= self.max_scroll_y - 2
+
+    def to_end(self) -> None:
+        self.scroll_end(animate=False, force=True, immediate=True, x_axis=False)
+
+    def to(self, index: int) -> None:
+        """Scroll to paragraph ``index`` and mark it, if it is here."""
+        for number, (_, paragraph) in enumerate(self._lines):
+            if paragraph == index:
+                self.chosen = index
+                self.scroll_to(y=max(number - 2, 0), animate=False, force=True, immediate=True)
+                self.refresh()
+                return
+
+    def choose(self, step: int) -> int | None:
+        """Mark the paragraph before (-1) or after (+1) the marked one; returns its number."""
+        if not self.rows:
+            return None
+        first, last = self.rows[0].index, self.rows[-1].index
+        at = last + 1 if self.chosen is None else self.chosen
+        wanted = at + step
+        if wanted > last:
+            self.chosen = None
+            self.to_end()
+            self.refresh()
+            return None
+        self.to(max(wanted, first))
+        return self.chosen
+
+    def _lay(self) -> None:
+        width = self.measure
+        if width != self._width:
+            self._kept.clear()
+            self._width = width
+        head = typeset.title_block(*self._heading, width)
+        blocks = typeset.page(self.rows, width, self.labels, head, None, self._kept)
+        if not self.rows and self._heading[0]:
+            blocks = [head]
+        self._lines = _flat(blocks)
+        self._told = len(self._lines)
+        self._lines += _flat(self._tail)
+        self._resized()
+
+    def _resized(self) -> None:
+        self.virtual_size = Size(self.size.width, len(self._lines) + 1)
+        self.refresh()
+
+    def on_resize(self, _: events.Resize) -> None:
+        if self.measure != self._width:
+            at_end = self.at_end
+            self._lay()
+            if at_end:
+                self.call_after_refresh(self.to_end)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        first = self.rows[0] if self.rows else None
+        if first and first.parent and new_value < self.size.height and self._asked != first.id:
+            self._asked = first.id
+            self.post_message(self.Earlier())
+
+    def on_click(self, event: events.Click) -> None:
+        line = event.y + self.scroll_offset.y
+        if 0 <= line < len(self._lines) and (index := self._lines[line][1]) is not None:
+            self.chosen = None if index == self.chosen else index
+            self.refresh()
+            self.post_message(self.Chosen(index))
+
+    def render_line(self, y: int) -> Strip:
+        """One line of what can be seen."""
+        width = self.size.width
+        plain = self.rich_style
+        number = y + self.scroll_offset.y
+        if number >= len(self._lines):
+            return Strip.blank(width, plain)
+        (style, margin, text), index = self._lines[number]
+        left = max((width - self._width) // 2 - GUTTER, 0)
+        chosen = index is not None and index == self.chosen
+        gutter = "▌" if chosen else margin
+        segments = [
+            Segment(" " * left, plain),
+            Segment(gutter.ljust(GUTTER), plain + self._style("chosen" if chosen else "margin")),
+            Segment(text, plain + self._style(style)),
+        ]
+        return Strip(segments).adjust_cell_length(width, plain)
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"page--{name}", partial=True)
+
+
+def _flat(blocks: Sequence[Block]) -> list[tuple[Line, int | None]]:
+    return [(line, block.index) for block in blocks for line in block.lines]

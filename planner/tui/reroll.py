@@ -1,0 +1,70 @@
+"""The alternatives for one paragraph, side by side, to pick from, to edit or to ask for more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import HorizontalScroll, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from planner.tui.safe import one_line
+
+Answer = tuple[str, str]
+
+
+class Alternatives(ModalScreen[Answer | None]):
+    """Gives what to do ("take", "edit", "more", "wish") and the text that is meant."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss(None)", show=False),
+        Binding("left,h,k,up,shift+tab", "move(-1)", show=False),
+        Binding("right,l,j,down,tab", "move(1)", show=False),
+        Binding("enter", "answer('take')", show=False),
+        Binding("e", "answer('edit')", show=False),
+        Binding("r", "answer('more')", show=False),
+        Binding("i", "answer('wish')", show=False),
+        *(Binding(str(n), f"pick({n - 1})", show=False) for n in range(1, 10)),
+    ]
+
+    def __init__(self, texts: Sequence[str], now: str) -> None:
+        super().__init__()
+        self._texts = list(texts)
+        self._at = self._texts.index(now) if now in self._texts else len(self._texts) - 1
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="alternatives"):
+            with HorizontalScroll(id="sides"):
+                for number, text in enumerate(self._texts):
+                    side = VerticalScroll(classes="side", can_focus=False)
+                    side.border_title = f"{number + 1} of {len(self._texts)}"
+                    side.border_subtitle = f"{len(text.split())} words"
+                    with side:
+                        yield Static(Text(one_line(text)))
+            keys = "← → or 1–9 choose   ⏎ keep   e edit   r more   i more, with a wish   Esc leave"
+            yield Static(Text(keys, style="dim"), classes="keys")
+
+    def on_mount(self) -> None:
+        self._mark()
+
+    def action_move(self, step: int) -> None:
+        self._at = (self._at + step) % len(self._texts)
+        self._mark()
+
+    def action_pick(self, number: int) -> None:
+        if number < len(self._texts):
+            self._at = number
+            self._mark()
+
+    def action_answer(self, what: str) -> None:
+        self.dismiss((what, self._texts[self._at]))
+
+    def _mark(self) -> None:
+        for number, side in enumerate(self.query(".side")):
+            side.set_class(number == self._at, "chosen")
+            if number == self._at:
+                side.scroll_visible(animate=False)
