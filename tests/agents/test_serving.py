@@ -68,6 +68,7 @@ def test_two_adapters_are_two_lora_modules_of_one_server(folder: Path, tmp_path:
     assert after(command, "--max-loras") == "2"
     assert after(command, "--tensor-parallel-size") == "2"
     assert "--enforce-eager" not in command
+    assert "--no-enable-chunked-prefill" not in command
     assert "--kv-cache-memory-bytes" not in command
     assert command[-2:] == ["--seed", "1"]
 
@@ -89,6 +90,7 @@ def test_on_the_cpu_memory_is_bounded(folder: Path) -> None:
     assert after(from_hub, "--kv-cache-memory-bytes") == str(4 << 30)
     assert after(from_hub, "--max-model-len") == "-1"
     assert "--enforce-eager" in from_hub
+    assert "--no-enable-chunked-prefill" in from_hub
 
 
 def test_the_server_sees_no_key_and_reports_nothing(folder: Path) -> None:

@@ -63,6 +63,15 @@ def test_every_structured_output_validates(vllm_server: Served, model: str) -> N
     assert len({choice["text"] for choice in choices}) > 6
 
 
+def test_many_long_prompts_with_seeds_at_once_are_all_answered(vllm_server: Served) -> None:
+    """More tokens than one step of the server takes: on the CPU a seeded prompt in two parts would end it."""
+    prompts = [PROMPT.replace("knocked.", f"knocked {number} times. " * 40) for number in range(16)]
+    asked = {"n": 4, "seed": 1, "max_tokens": 4, "ignore_eos": True}
+    choices = vllm_server.complete(vllm_server.base, prompts, **asked)["choices"]
+    assert len(choices) == 64
+    assert post(vllm_server.plan.port, "/v1/models")["data"]
+
+
 def test_ctrl_c_lets_a_request_in_flight_finish(vllm_python: Path, tmp_path: Path) -> None:
     seconds, answers = stopped(vllm_python, signal.SIGINT, tokens=60, choices=1)
     assert seconds < 40

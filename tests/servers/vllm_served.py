@@ -27,7 +27,7 @@ class Served:
     plan: Plan
     log: Path
 
-    def complete(self, model: str, prompt: str, **more: Any) -> dict[str, Any]:
+    def complete(self, model: str, prompt: str | list[str], **more: Any) -> dict[str, Any]:
         """What ``/v1/completions`` answers."""
         return post(self.plan.port, "/v1/completions", {"model": model, "prompt": prompt, **more})
 
