@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import PydanticSerializationError
@@ -67,7 +67,10 @@ class StoryRow(Row):
 
 
 class StoryInfo(Row):
-    """A line in the list of stories; paragraphs, words and ``done`` are those of the branch ``main``."""
+    """A line in the list of stories; paragraphs, words and ``done`` are those of the branch ``main``.
+
+    ``status`` says where it stands on the shelf (planner/shelf.py).
+    """
 
     id: str
     title: str
@@ -77,6 +80,7 @@ class StoryInfo(Row):
     paragraphs: int
     words: int
     done: bool
+    status: Literal["open", "archived", "deleted"] = "open"
 
 
 class ParagraphRow(Row):

@@ -123,12 +123,15 @@ class Manuscript:
 
 
 def read_story(library: Library, story: StoryRow, branch: str = MAIN) -> Manuscript:
-    """Everything of a story that a reader sees; it needs no lease."""
-    premise, outline = library.current_plan(story.id, branch)
+    """Everything of a story that a reader sees, under the title that it has on the shelf; it needs no lease."""
+    revision, outline = library.current_plan(story.id, branch)
     head = library.head(story.id, branch)
+    premise = library.premise(revision) if revision else None
+    if premise and (title := library.standing(story.id).title):
+        premise = premise.model_copy(update={"title": title})
     return Manuscript(
         story=story,
-        premise=library.premise(premise) if premise else None,
+        premise=premise,
         outline=library.outline(outline) if outline else None,
         paragraphs=tuple(library.path(head)) if head else (),
         done=library.is_done(story.id, branch),

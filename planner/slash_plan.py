@@ -138,6 +138,7 @@ def tone(session: Session, word: str) -> Reply:
 
 def title(session: Session, text: str) -> Reply:
     session.change_premise(title=text_in(text))
+    session.library.rename(session.story.id, "")  # else the title that it has on the shelf would hide this one
     return Reply((f"The title is {session.premise.title}.",), "plan")
 
 
@@ -198,7 +199,7 @@ def export(session: Session, argument: str) -> Reply:
     if kind.lower() not in set(Format):
         raise InputError(f"There is no format {kind!r}; choose {', '.join(Format)}.")
     library, story, name = session.library, session.story, session.context.branch
-    known = next((info.updated for info in library.stories() if info.id == story.id), story.created)
+    known = next((info.updated for info in library.stories(hidden=True) if info.id == story.id), story.created)
     book = make_book(
         read_story(library, story, name), modified=known, summary=session.snapshot().summary,
         facts=(*library.facts(session.state.get("head")), *library.pinned(story.id)),

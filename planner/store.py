@@ -31,6 +31,7 @@ from planner.rows import (
     object_to_json,
     to_json,
 )
+from planner.shelf import DELETED, Shelf, Standing
 from planner.state import Fact, Outline, Premise
 from planner.steps import StepLog
 from prompts.errors import LibraryError, StoryMissing
@@ -53,7 +54,7 @@ def new_id() -> str:
     return base64.b32encode(secrets.token_bytes(5)).decode().lower()
 
 
-class Library(OutputJournal, StepLog):
+class Library(OutputJournal, StepLog, Shelf):
     """An open story library; see ``Database.open`` for where it lies. Threads may share it."""
 
     def create_story(self, *, logline: str, seed: int, options: Mapping[str, JsonValue]) -> StoryRow:
@@ -65,22 +66,34 @@ class Library(OutputJournal, StepLog):
             self._move(connection, story.id, MAIN, None)
         return story
 
-    def story(self, prefix: str) -> StoryRow:
-        """A story by its id or its first letters. Raises ``StoryMissing`` if there is none, or more than one."""
-        wanted = prefix.strip().lower()
-        query = select(tables.stories).where(_stories.id.startswith(wanted, autoescape=True)).order_by(_stories.number)
-        with self.reading() as connection:
-            rows = connection.execute(query.limit(MAX_NAMED + 1)).mappings().all() if wanted else []
-        exact = [row for row in rows if row["id"] == wanted] or rows
+    def story(self, prefix: str, *, deleted: bool = False) -> StoryRow:
+        """A story by its id or its first letters; a ``deleted`` one only if asked for.
+
+        Raises ``StoryMissing`` if there is none, or more than one.
+        """
+        exact = self._named(prefix, deleted)
         if len(exact) == 1:
             return _story(exact[0])
         if exact:
             named = ", ".join(row["id"] for row in exact[:MAX_NAMED]) + (" and more" if len(exact) > MAX_NAMED else "")
             raise StoryMissing(f"Several stories begin with {prefix!r}: {named}; give more letters of the id.")
+        if gone := [] if deleted else self._named(prefix, deleted=True):
+            story = gone[0]["id"]
+            raise StoryMissing(f"The story {story} was deleted; bring it back with: fabula restore {story}")
         raise StoryMissing(f"There is no story {prefix!r} in {self.name}; the list of stories shows their ids.")
 
-    def stories(self) -> list[StoryInfo]:
-        """Every story, the newest first."""
+    def _named(self, prefix: str, deleted: bool) -> list[RowMapping]:
+        """The rows of the stories that ``prefix`` may mean: the one of that id, or those that begin so."""
+        wanted = prefix.strip().lower()
+        query = select(tables.stories).where(_stories.id.startswith(wanted, autoescape=True)).order_by(_stories.number)
+        if not deleted:
+            query = query.where(_stories.id.not_in(DELETED))
+        with self.reading() as connection:
+            rows = connection.execute(query.limit(MAX_NAMED + 1)).mappings().all() if wanted else []
+        return [row for row in rows if row["id"] == wanted] or list(rows)
+
+    def stories(self, *, hidden: bool = False) -> list[StoryInfo]:
+        """The stories, the newest first; those that were archived or deleted only if the ``hidden`` ones are wanted."""
         revision, branch = tables.premises.alias().c, tables.heads.alias().c
         latest = select(func.max(revision.number)).where(revision.story == _stories.id)
         updated = select(func.max(branch.updated)).where(branch.story == _stories.id)
@@ -103,7 +116,9 @@ class Library(OutputJournal, StepLog):
         )
         with self.reading() as connection:
             rows = connection.execute(query).mappings().all()
-        return [_info(row) for row in rows]
+        standings = self.standings()
+        found = (_info(row, standings.get(row["id"], Standing())) for row in rows)
+        return [info for info in found if hidden or info.status == "open"]
 
     def add_premise(self, story: str, premise: Premise) -> str:
         """Keep a premise and return its id; adding the latest one again returns the id that it has."""
@@ -192,18 +207,19 @@ def _story(row: RowMapping) -> StoryRow:
     return build(StoryRow, "stories", row["id"], **values, options=options)
 
 
-def _info(row: RowMapping) -> StoryInfo:
+def _info(row: RowMapping, standing: Standing) -> StoryInfo:
     premise = None if row["body"] is None else from_json(Premise, row["body"], "premises", row["premise"])
     return build(
         StoryInfo,
         "stories",
         row["id"],
         id=row["id"],
-        title=premise.title if premise else "",
+        title=standing.title or (premise.title if premise else ""),
         genre=premise.genre if premise else "",
         created=row["created"],
         updated=row["updated"] or row["created"],
         paragraphs=0 if row["index"] is None else row["index"] + 1,
         words=row["words"] or 0,
         done=bool(row["done"]),
+        status=standing.status,
     )

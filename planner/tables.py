@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Migration = Callable[[Connection], None]
 MIGRATIONS: dict[int, Migration] = {}
@@ -143,6 +143,15 @@ steps = _numbered(
     Index("steps_of_branch", "story", "branch", "number"),
 )
 
+# What a person did with a story as a whole; the newest row of a story counts.
+shelf = _numbered(
+    "shelf",
+    Column("story", ForeignKey("stories.id"), nullable=False, index=True),
+    Column("status", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("created", Text, nullable=False),
+)
+
 outputs = _numbered(
     "outputs",
     Column("story", ForeignKey("stories.id"), nullable=False),
@@ -162,3 +171,10 @@ def _steps_and_unpinning(connection: Connection) -> None:
 
 
 MIGRATIONS[1] = _steps_and_unpinning
+
+
+def _shelf(connection: Connection) -> None:
+    metadata.create_all(connection, tables=[shelf])
+
+
+MIGRATIONS[2] = _shelf

@@ -59,7 +59,7 @@ def export(
 def _book(shelf: Library, prefix: str, wanted: Wanted) -> Book:
     row = shelf.story(prefix)
     head = shelf.head(row.id, MAIN)
-    modified = next((info.updated for info in shelf.stories() if info.id == row.id), row.created)
+    modified = next((info.updated for info in shelf.stories(hidden=True) if info.id == row.id), row.created)
     return make_book(
         read_story(shelf, row),
         modified=modified,

@@ -24,10 +24,14 @@ Flag = typer.Option
 
 
 @common.handled
-def list_(library: common.LibraryOption = None, as_json: common.JsonOption = False) -> None:
-    """List all stories, newest first."""
+def list_(
+    everything: Annotated[bool, Flag("--all", help="Archived and deleted stories as well.")] = False,
+    library: common.LibraryOption = None,
+    as_json: common.JsonOption = False,
+) -> None:
+    """List the stories, newest first."""
     with common.open_library(setting.load({"library": library}).settings) as shelf:
-        stories = shelf.stories()
+        stories = shelf.stories(hidden=everything)
         if as_json:
             print(json.dumps([story.model_dump(mode="json") for story in stories], ensure_ascii=False, indent=2))
             return
@@ -38,7 +42,7 @@ def list_(library: common.LibraryOption = None, as_json: common.JsonOption = Fal
         for column in ("id", "title", "genre", "paragraphs", "words", "state", "last written"):
             table.add_column(column, justify="right" if column in {"paragraphs", "words"} else "left", overflow="fold")
         for story in stories:
-            state = "complete" if story.done else "unfinished"
+            state = ("complete" if story.done else "unfinished") if story.status == "open" else story.status
             written = story.updated[:16].replace("T", " ")
             table.add_row(
                 f"[bold cyan]{story.id}[/]", Text(story.title), Text(story.genre), str(story.paragraphs),
