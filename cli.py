@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from planner.commands import common, config, doctor, export, read, serve, session, train, write
+from planner.commands import common, config, doctor, export, read, serve, session, shelf, train, write
 
 # Typer exports only this one of its usage errors; their common class lies elsewhere in every other release.
 _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
