@@ -25,7 +25,7 @@ STORY = "story"
 _NOT_SETTINGS = {"FABULA_API_KEY", "FABULA_TEST_POSTGRES", "FABULA_TEST_VLLM", "FABULA_VLLM_PYTHON"}
 
 
-EngineName = Literal["embedded", "server", "scripted"]
+EngineName = Literal["embedded", "server", "offline", "scripted"]
 PromptName = Literal["auto", "chat", "completion", "slots"]
 # Capital letters only: a key that is put here by mistake mostly has others, and is refused before it is shown or kept.
 KeyVariable = Annotated[str, Field(pattern=r"^([A-Z_][A-Z0-9_]*)?$")]
@@ -95,7 +95,7 @@ class Settings(_Section):
     """Path of the story library, or a postgresql:// URL; empty: in the platform's data folder."""
     engine: EngineName = "embedded"
     model: str = ""
-    """A model folder (embedded) or a model's name (server); empty: the bundled model, or the first that is served."""
+    """A model folder (embedded, offline) or a model's name (server); empty: the bundled model, or the first that is served."""
     server: str = "http://127.0.0.1:8000/v1"
     """Address of an OpenAI-compatible endpoint."""
     prompt: PromptName = "auto"

@@ -38,7 +38,7 @@ BROKEN_ARC = "steps:\n  - {label: only, purpose: setup, tension: 0.1}\n"
         ([PREMISE, *SCRIPTED, "--title", "x" * 600], "--title: "),
         ([PREMISE, *SCRIPTED, "--out", "."], "--out . is a folder; name a file in it."),
         ([PREMISE, *SCRIPTED, "--out", "no/story.md"], "does not exist; make it first."),
-        ([PREMISE, "--engine", "cloud"], "--engine cloud: the value must be 'embedded', 'server' or 'scripted'."),
+        ([PREMISE, "--engine", "cloud"], "--engine cloud: the value must be 'embedded', 'server', 'offline' or 'scripted'."),
         ([PREMISE, "--engine", "embedded", "--model", "nowhere"], "nowhere is not a folder"),
         ([PREMISE, "--engine", "server", "--server", "http://127.0.0.1:9/v1"], "http://127.0.0.1:9/v1"),
     ],

@@ -8,11 +8,11 @@ from typing import Any
 from agents.engines.base import Engine
 from prompts.errors import InputError
 
-NAMES = ("embedded", "server", "scripted")
+NAMES = ("embedded", "server", "offline", "scripted")
 
 
 def open_engine(name: str, model: str = "", server: str = "", threads: int = 0, **more: Any) -> Engine:
-    """Open an engine: ``model`` is a folder (embedded) or a name (server), empty for the bundled or the first one.
+    """Open an engine: ``model`` is a folder (embedded, offline) or a name (server), empty for the bundled or the first one.
 
     ``more`` is for a server: ``prompt``, ``key_variable``, ``timeout`` and ``retries`` of ``ServerEngine``.
 
@@ -26,6 +26,10 @@ def open_engine(name: str, model: str = "", server: str = "", threads: int = 0, 
         from agents.engines.server import ServerEngine
 
         return ServerEngine(server, model, **more)
+    if name == "offline":
+        from agents.engines.offline import OfflineEngine
+
+        return OfflineEngine(model)
     if name == "scripted":
         from agents.engines.scripted import ScriptedEngine
 

@@ -30,7 +30,7 @@ def test_it_is_an_engine_opened_by_name() -> None:
 
 
 def test_an_unknown_engine_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="no engine 'magic'; choose embedded, server, scripted"):
+    with pytest.raises(InputError, match="no engine 'magic'; choose embedded, server, offline, scripted"):
         open_engine("magic")
 
 

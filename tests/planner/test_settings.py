@@ -67,7 +67,7 @@ def test_a_project_is_where_it_is_asked_for(tmp_path: Path) -> None:
         ("\n\n[write]\nparagraf = 4\n", 4, "there is no setting 'write.paragraf'; did you mean 'write.paragraphs'?"),
         ("[write]\nn = 1\nparagraphs = 2\n", 3, "paragraphs = 2: the value must be at least 3."),
         ("# comment\nthreads = 'many'\n", 2, "threads = 'many': the value must be a whole number."),
-        ("engine = 'cloud'\n", 1, "engine = 'cloud': the value must be 'embedded', 'server' or 'scripted'."),
+        ("engine = 'cloud'\n", 1, "engine = 'cloud': the value must be 'embedded', 'server', 'offline' or 'scripted'."),
         ("write.top_p = 0\n", 1, "top_p = 0: the value must be more than 0."),
         ("[write]\nmin_p = 1\n", 2, "min_p = 1: the value must be less than 1."),
         ("library = 3\n", 1, "library = 3: the value must be text."),
@@ -126,7 +126,7 @@ def test_a_key_for_a_server_is_no_setting_and_is_kept_nowhere(monkeypatch: pytes
         ({"write.paragraphs": 10**6}, "--paragraphs 1000000: the value must be at most 100,000."),
         ({"write.n": 65}, "--n 65: the value must be at most 64."),
         ({"write.temperature": 9.5}, "--temperature 9.5: the value must be at most 5."),
-        ({"engine": "cloud"}, "--engine cloud: the value must be 'embedded', 'server' or 'scripted'."),
+        ({"engine": "cloud"}, "--engine cloud: the value must be 'embedded', 'server', 'offline' or 'scripted'."),
     ],
 )
 def test_what_is_wrong_in_a_flag_is_one_natural_sentence(flags: dict[str, Any], says: str) -> None:
