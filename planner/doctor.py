@@ -10,42 +10,38 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
+from functools import partial
 
 from agents.engines import open_engine
 from agents.engines.base import Prompt, Request, Sampling
+from planner.check import Check, tried
+from planner.doctor_servers import examine_servers
+from planner.routing import routes
 from planner.settings import Settings
 from planner.store import Library
-from prompts.errors import FabulaError
 
-State = Literal["ok", "off", "bad"]
+__all__ = ["Check", "examine"]
+
 _EXTRAS = {
     "postgres": ("psycopg", "libraries on PostgreSQL"),
     "finetune": ("torch", "training your own models"),
+    "export": ("typst", "Word and PDF files"),
     "vllm": ("vllm", "serving models on a GPU"),
 }
 _LOW_DISK = 200 * 2**20
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the report. ``off`` is something optional that is not there; ``todo`` says how to change it."""
-
-    name: str
-    state: State
-    says: str
-    todo: str = ""
 
 
 def examine(settings: Settings) -> Iterator[Check]:
     """Every check, in the order in which a person would look."""
     yield _python()
     yield from (_extra(extra, module, use) for extra, (module, use) in _EXTRAS.items())
-    yield _tried("library", lambda: _library(settings))
-    yield _tried("embedded engine", lambda: _embedded(settings))
-    yield _tried("server engine", lambda: _server(settings))
+    yield tried("library", lambda: _library(settings))
+    ways = dict.fromkeys(way.model for way in routes(settings).values() if way.engine == "embedded")
+    for number, model in enumerate(ways or [""], 1):
+        name = "embedded engine" if number == 1 else f"embedded engine {number}"
+        yield tried(name, partial(_embedded, name, model, settings.threads))
+    yield from examine_servers(settings)
 
 
 def _python() -> Check:
@@ -70,20 +66,9 @@ def _extra(extra: str, module: str, use: str) -> Check:
     return Check(f"extra {extra}", "off", f"not installed: {use}", f"pip install 'fabula[{extra}]'")
 
 
-def _tried(name: str, check: Callable[[], Check]) -> Check:
-    try:
-        return check()
-    except FabulaError as error:
-        return Check(name, "bad", str(error))
-    except Exception as error:  # whatever else is wrong with the installation: the report goes on
-        return Check(
-            name, "bad", f"{type(error).__name__}: {error}", "Install Fabula anew; if that does not help, report this."
-        )
-
-
 def _library(settings: Settings) -> Check:
     with Library.open(settings.library or None) as library:
-        stories = len(library.stories())
+        stories = len(library.stories(hidden=True))
         free = shutil.disk_usage(library.file.parent).free if library.file else _LOW_DISK
         says = f"{library.name}: {stories} stories"
         if free < _LOW_DISK:
@@ -93,24 +78,13 @@ def _library(settings: Settings) -> Check:
         return Check("library", "ok", says)
 
 
-def _embedded(settings: Settings) -> Check:
+def _embedded(name: str, model: str, threads: int) -> Check:
     begun = time.perf_counter()
-    engine = open_engine("embedded", settings.model if settings.engine == "embedded" else "", "", settings.threads)
+    engine = open_engine("embedded", model, threads=threads)
     try:
         sampling = Sampling(temperature=0, max_tokens=16)
         made = engine.complete(Request(prompt=Prompt(text="<|text|>The"), sampling=sampling))[0]
         seconds = time.perf_counter() - begun
-        return Check("embedded engine", "ok", f"{engine.model}: {made.tokens} tokens {seconds:.1f} s after the start")
+        return Check(name, "ok", f"{engine.model}: {made.tokens} tokens {seconds:.1f} s after the start")
     finally:
         engine.close()
-
-
-def _server(settings: Settings) -> Check:
-    try:
-        engine = open_engine("server", settings.model if settings.engine == "server" else "", settings.server)
-    except FabulaError as error:
-        needed = settings.engine == "server"
-        todo = "" if needed else "Only needed for --engine server."
-        return Check("server engine", "bad" if needed else "off", str(error), todo)
-    engine.close()
-    return Check("server engine", "ok", f"{settings.server} serves {engine.model}")

@@ -147,11 +147,13 @@ def load(
     merged: dict[str, Any] = {}
     sources = {key: "default" for key, _ in flat(Settings().model_dump())}
     for layer in layers:
+        values = dict(layer.values)
         if layer.source == "flag":
             for key in _overruled(given, merged):
                 del merged[key]
                 sources[key] = "default"
-        for key, value in layer.values.items():
+            values |= _for_roles_away(given, merged)
+        for key, value in values.items():
             if layer.source == "environment" and f"{PREFIX}{key.upper().replace('.', '__')}" in keys:
                 continue  # a key that some setting names, not a setting
             if key not in sources:
@@ -185,6 +187,12 @@ def _overruled(flags: Mapping[str, Any], merged: Mapping[str, Any]) -> list[str]
         gone |= {f"roles.{role}.{key}" for key in lost}
     written = {f"roles.generator.{key.removeprefix('write.')}" for key in flags if key.startswith("write.")}
     return sorted(gone | (written & set(merged)))
+
+
+def _for_roles_away(flags: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
+    """A flag's model for the roles that would not take it from the top level, being on an engine or a server of their own."""
+    away = [role for role in Roles.model_fields if {f"roles.{role}.engine", f"roles.{role}.server"} & set(merged)]
+    return {f"roles.{role}.model": flags["model"] for role in away if "model" in flags}
 
 
 def user_file() -> Path:

@@ -104,6 +104,11 @@ def close_engines(engines: Mapping[Any, Engine]) -> None:
         engine.close()
 
 
+def addresses(engines: Mapping[Any, Engine]) -> list[str]:
+    """The addresses of the servers among the engines."""
+    return list(dict.fromkeys(url for engine in engines.values() if (url := getattr(engine, "url", ""))))
+
+
 def write_settings(settings: Settings) -> WriteSettings:
     """How to write, from the settings: what is not set keeps the agents' own defaults."""
     wished = settings.write

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from planner import routing
 from planner import settings as setting
 from planner.commands import common
 from planner.database import default_path
@@ -18,6 +19,7 @@ def config(as_json: common.JsonOption = False) -> None:
     """Show each setting, its value and its source."""
     loaded = setting.load()
     values = dict(setting.flat(loaded.settings.model_dump()))
+    values |= {key: routing.shown(value) for key, value in values.items() if isinstance(value, str)}
     if as_json:
         print(json.dumps({key: {"value": values[key], "source": loaded.sources[key]} for key in values}, indent=2))
         return
@@ -25,16 +27,10 @@ def config(as_json: common.JsonOption = False) -> None:
     for column in ("setting", "value", "source"):
         table.add_column(column, overflow="fold")
     for key, value in values.items():
-        shown = str(default_path()) if key == "library" and not value else value
-        shown = (
-            "(the model's own)"
-            if shown is None
-            else "(the bundled model, or the first served)"
-            if key == "model" and not shown
-            else shown
-        )
+        if key.startswith("roles.") and value is None:
+            continue  # as at the top level
         source = loaded.sources[key]
-        table.add_row(key, Text(str(shown)), Text(source, style="dim" if source == "default" else "cyan"))
+        table.add_row(key, Text(_shown(key, value)), Text(source, style="dim" if source == "default" else "cyan"))
     console = Console()
     console.print(table)
     console.print(
@@ -43,3 +39,15 @@ def config(as_json: common.JsonOption = False) -> None:
             style="dim",
         )
     )
+
+
+def _shown(key: str, value: object) -> str:
+    """A value for people: what stands for it where it is empty."""
+    leaf = key.rsplit(".", 1)[-1]
+    if value is None:
+        return "(the model's own)"
+    empty = {
+        "library": str(default_path()), "model": "(the bundled model, or the first served)",
+        "key_variable": "(FABULA_API_KEY, else OPENAI_API_KEY)",
+    }  # fmt: skip
+    return empty[leaf] if leaf in empty and not value else str(value)

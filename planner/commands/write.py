@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from agents.brief import make_brief
+from agents.engines.metrics import Meter
 from planner import routing
 from planner import settings as setting
 from planner.arc import load_shape
@@ -112,6 +113,7 @@ def _run(
 ) -> None:
     display = common.display_for(quiet, as_json)
     before = read_story(shelf, row)
+    meter = Meter(() if quiet or as_json else common.addresses(engines))
     try:
         with open_story(shelf, row, engines, listen=display.listen) as session, display:
             if isinstance(display, LiveDisplay) and before.premise and before.outline:
@@ -129,10 +131,11 @@ def _run(
         print(json.dumps(to_json(after, shelf.summary(head) if head else None), ensure_ascii=False, indent=2))
     elif not quiet:
         where = escape(f", written to {out}") if out else ""
+        cached = f", {said}" if (said := meter.says()) else ""
         note = "already complete" if before.done else "complete"
         Console(stderr=True, soft_wrap=True).print(
             f"[bold]{escape(after.title)}[/] is {note}: {len(after.paragraphs)} paragraphs, {after.words} words, seed "
-            f"{row.seed}{where}. Read it again with: [bold]fabula show {row.id}[/]", highlight=False,
+            f"{row.seed}{cached}{where}. Read it again with: [bold]fabula show {row.id}[/]", highlight=False,
         )  # fmt: skip
 
 
