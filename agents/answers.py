@@ -13,26 +13,29 @@ from typing import Any
 
 import json_repair
 
-# More than any answer that a token limit lets through; json_repair takes long for a hostile text.
-_LONGEST = 200_000
+# More than any answer of use. json_repair takes a millisecond a bracket where a model wrote nothing but brackets.
+_LONGEST, _MOST_BRACKETS = 100_000, 1_000
 _FENCE = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
+# Some servers leave the opening mark to the prompt. A string in JSON has no line end, so none is cut in two by the second form.
+_THOUGHT = re.compile(r"\s*<think>.*?</think>|.*</think>[ \t]*\n", re.DOTALL)
 _BULLET = re.compile(r"^(?:[-*•+>#|]+|\(?\d+[.):])\s+")
 _KEYED = re.compile(r"^([A-Za-z][A-Za-z _-]{0,30}?)\s*\d{0,3}\s*[:=]\s*(.*)$")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def objects(text: str) -> list[Any]:
-    """The JSON objects and arrays that ``text`` can be read as, the likeliest reading first; empty where there is none.
+def objects(text: str) -> Iterator[Any]:
+    """The JSON objects and arrays that ``text`` can be read as, the likeliest reading first, some more than once.
 
     The text itself, what stands in a fence, what begins at the first bracket, and then the same mended: trailing commas,
     single quotes, comments, quotes within strings, an end that is missing.
     """
-    found: list[Any] = []
     for value in _readings(_answer(text)):
         if isinstance(value, dict | list) and value:
+            tidy = None
             with suppress(RecursionError):  # nested a thousand deep, which is no answer
-                found.append(_tidy(value))
-    return found
+                tidy = _tidy(value)
+            if tidy is not None:
+                yield tidy
 
 
 def pairs(text: str, keys: Collection[str]) -> list[tuple[str, str]]:
@@ -77,16 +80,16 @@ def whole_part(text: str) -> str:
 
 def _answer(text: str) -> str:
     """Without what a reasoning model thought aloud, and of bounded length."""
-    return text.rpartition("</think>")[2][:_LONGEST]
+    found = _THOUGHT.match(text)
+    return text[found.end() if found else 0 :][:_LONGEST]
 
 
 def _readings(text: str) -> Iterator[Any]:
     fences = [match[1].strip() for match in _FENCE.finditer(text)]
-    for whole in (text.strip(), *fences):
-        yield _strict(whole)
-    bodies = [_from_bracket(part) for part in (*fences, text)]
-    for body in filter(None, bodies):
-        yield _strict(body, more=True)
+    yield _strict(text.strip())
+    for part in (text, *fences):
+        yield _strict(_from_bracket(part), more=True)
+    for body in filter(None, map(_from_bracket, (*fences, text))):
         # What follows the last bracket is talk; where there is none, the end is missing and is made up for.
         for part in {body[: body.rfind("}") + 1] or body: 0, body: 0}:
             value = _mended(part)
@@ -114,6 +117,8 @@ def _strict(text: str, more: bool = False) -> Any:
 
 
 def _mended(text: str) -> Any:
+    if text.count("{") + text.count("[") > _MOST_BRACKETS:
+        return None
     try:
         return json_repair.loads(text, skip_json_loads=True)
     except Exception:  # it promises to read everything, and what it raises where it can't is nowhere said

@@ -7,8 +7,9 @@ which a server that refuses schemas answers only the last two.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -127,10 +128,10 @@ def _read(completion: Completion, kind: type[M], lines: Lines | None) -> M | _Re
     text, cut = completion.text, completion.finish == "length"
     whole = whole_part(text) if cut else text
     json = "{" in text
-    readings = objects(whole)
+    readings: Iterable[Any] = objects(whole)
     reason = "" if json else "it is not JSON"
     if lines and not json and (found := pairs(whole, lines.keys)):
-        readings.append(lines.read(found))
+        readings = chain(readings, [lines.read(found)])
         if any(key in lines.keys for key, _ in found):
             reason = ""  # those lines can be told what they lack
     for value in readings:
