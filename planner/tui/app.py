@@ -52,17 +52,17 @@ class FabulaApp(App[None]):
         """Go to the writing room of a story."""
         self.push_screen(Room(story, write))
 
-    async def to_library(self, said: str = "", bad: bool = False) -> None:
-        """Let the open story go and show all of them."""
+    def to_library(self, said: str = "", bad: bool = False) -> None:
+        """Let the open story go and show all of them, with a line about why."""
+        # A worker of the app: a screen cannot wait for its own end.
+        self.run_worker(self._to_library(said, bad), group="library")
+
+    async def _to_library(self, said: str, bad: bool) -> None:
         await self.teller.leave()
         while len(self.screen_stack) > 2:
             await self.pop_screen()
         if isinstance(self.screen, Shelf):
             self.screen.say(said, bad)
-
-    async def story_failed(self, said: str) -> None:
-        """A story could not be opened: say why where all stories are."""
-        await self.to_library(said, bad=True)
 
     def action_keys(self) -> None:
         self.push_screen(Keys())

@@ -111,12 +111,12 @@ class Branches(ModalScreen[Answer | None]):
             self._add(child, grown)
 
     def _label(self, limb: Limb) -> Text:
-        text = Text(one_line(limb.name), style="bold")
-        text.append(" ◂ here" if limb.name == self._here else "", style="reverse")
-        text.append(f"  {limb.length} paragraphs", style="not bold dim")
-        if limb.leaves and limb.name != "main":
-            text.append(f", parts after {limb.leaves}", style="not bold dim")
-        text.append(f"  {shortened(limb.last, 40)}", style="not bold italic dim")
+        text = Text.assemble((one_line(limb.name), "bold"))
+        text.append(" ◂ here" if limb.name == self._here else "", style="bold")
+        text.append(f"  {limb.length}¶", style="dim")
+        if limb.name != "main":
+            text.append(f", parts after {limb.leaves}", style="dim")
+        text.append(f"  {shortened(limb.last, 28)}", style="italic dim")
         return text
 
     def _mark_here(self) -> None:

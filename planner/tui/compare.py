@@ -46,7 +46,7 @@ class Compare(ModalScreen[None]):
                 for name, rows in ((self._one, self._compared.one), (self._other, self._compared.other)):
                     column = VerticalScroll(classes="side", can_focus=False)
                     column.border_title = Text(one_line(name))
-                    column.border_subtitle = f"{len(rows)} paragraphs of its own"
+                    column.border_subtitle = f"{len(rows)} of its own"
                     with column:
                         yield Static(_told(rows))
             yield Static(Text("j k scroll both   Esc leave", style="dim"), classes="keys")

@@ -6,7 +6,7 @@ Invariant: Escape always leaves without doing anything, and gives None.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import events, on
@@ -33,6 +33,9 @@ def too_long(text: str) -> str:
 class Entry(Input):
     """An input line that takes a pasted text whole, on one line, and says so when it is too long."""
 
+    def __init__(self, value: str = "", hint: str = "", **more: Any) -> None:
+        super().__init__(value, placeholder=hint, select_on_focus=False, **more)
+
     def _on_paste(self, event: events.Paste) -> None:
         event.stop()
         event.prevent_default()
@@ -55,7 +58,7 @@ class Ask(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Horizontal(id="ask"):
             yield Label(Text(f"{self._label} ›"), id="ask-label")
-            yield Entry(one_line(self._value), placeholder=self._hint, id="ask-line", select_on_focus=False)
+            yield Entry(one_line(self._value), self._hint, id="ask-line")
 
     @on(Input.Submitted)
     def _done(self, event: Input.Submitted) -> None:

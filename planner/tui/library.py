@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -14,6 +15,7 @@ from textual.widgets import DataTable, Footer, Static
 
 from planner.rows import StoryInfo
 from planner.store import Library
+from planner.tui.dialogs import Ask
 from planner.tui.help import TOUR
 from planner.tui.new_story import NewStory
 from planner.tui.safe import shortened
@@ -23,11 +25,11 @@ if TYPE_CHECKING:
     from planner.tui.app import FabulaApp
 
 
-def _read(library: Library) -> list[tuple[StoryInfo, int, str]]:
+def _read(library: Library, hidden: bool) -> list[tuple[StoryInfo, int, str]]:
     """Every story with its branches; one without a premise yet shows what it was asked for."""
     found = []
-    for info in library.stories():
-        title = info.title or library.story(info.id).logline
+    for info in library.stories(hidden=hidden):
+        title = info.title or ("" if info.status == "deleted" else library.story(info.id).logline)
         found.append((info, len(library.branches(info.id)), title))
     return found
 
@@ -38,6 +40,11 @@ class Shelf(Screen[None]):
     app: FabulaApp
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New story"),
+        Binding("R", "rename", "Rename"),
+        Binding("A", "archive", "Archive"),
+        Binding("D", "delete", "Delete"),
+        Binding("u", "take_back", "Undo"),
+        Binding("H", "hidden", "Hidden"),
         Binding("j", "move('cursor_down')", show=False),
         Binding("k", "move('cursor_up')", show=False),
         Binding("g", "move('scroll_top')", show=False),
@@ -49,6 +56,9 @@ class Shelf(Screen[None]):
     def __init__(self, said: str = "", bad: bool = False) -> None:
         super().__init__()
         self._said, self._bad = said, bad
+        self._hidden = False
+        self._titles: dict[str, str] = {}
+        self._changed: list[str] = []
 
     def compose(self) -> ComposeResult:
         yield Static(Text("Fabula", style="bold"), id="masthead")
@@ -74,7 +84,7 @@ class Shelf(Screen[None]):
     @work(exclusive=True, group="fill")
     async def _fill(self) -> None:
         try:
-            stories = await asyncio.to_thread(_read, self.app.studio.library)
+            stories = await asyncio.to_thread(_read, self.app.studio.library, self._hidden)
         except FabulaError as error:
             self.say(str(error), bad=True)
             return
@@ -85,10 +95,12 @@ class Shelf(Screen[None]):
         room = max(self.size.width - (62 if wide else 24), 12)
         names = ("title", "genre", "words", "¶", "branches", "last written") if wide else ("title", "words", "written")
         table.add_columns(*(Text(name, style="dim") for name in names))
+        self._titles = {info.id: title for info, _, title in stories}
         for info, branches, title in stories:
             written = info.updated[:16].replace("T", " ")
             shown = Text(shortened(title, room), style="bold")
             shown.append("  ∎" if info.done else "", style="not bold dim")
+            shown.append(f"  {info.status}" if info.status != "open" else "", style="not bold italic")
             words = Text(f"{info.words:,}", justify="right")
             row = (
                 (shown, Text(shortened(info.genre, 16)), words, Text(str(info.paragraphs), justify="right"),
@@ -113,6 +125,53 @@ class Shelf(Screen[None]):
     def _open(self, event: DataTable.RowSelected) -> None:
         if event.row_key.value:
             self._enter(event.row_key.value)
+
+    @property
+    def _at(self) -> str | None:
+        """The id of the story that the cursor is on."""
+        table: DataTable[Text] = self.query_one("#stories", DataTable)
+        if not table.row_count:
+            return None
+        return table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
+
+    def _change(self, deed: Callable[[Library], object], said: str, story: str) -> None:
+        try:
+            deed(self.app.studio.library)
+        except FabulaError as error:
+            self.say(str(error), bad=True)
+            return
+        self.say(said)
+        self._changed.append(story)
+        self._fill()
+
+    @work
+    async def action_rename(self) -> None:
+        if story := self._at:
+            title = await self.app.push_screen_wait(Ask("title", self._titles.get(story, ""), "empty: its own"))
+            if title is not None:
+                self._change(lambda library: library.rename(story, title), "Renamed; u takes it back.", story)
+
+    def action_archive(self) -> None:
+        if story := self._at:
+            self._change(lambda library: library.archive(story), "Archived; u takes it back, H shows it.", story)
+
+    def action_delete(self) -> None:
+        if story := self._at:
+            self._change(lambda library: library.delete(story), "Deleted; u takes it back.", story)
+
+    def action_take_back(self) -> None:
+        """Take back what was last changed here."""
+        story = self._changed.pop() if self._changed else None
+        if story is None:
+            self.say("There is nothing to take back.")
+            return
+        self._change(lambda library: library.take_back(story), "Taken back.", story)
+        self._changed.pop()
+
+    def action_hidden(self) -> None:
+        self._hidden = not self._hidden
+        self.say("Archived and deleted stories are shown." if self._hidden else "")
+        self._fill()
 
     def _enter(self, key: str) -> None:
         try:

@@ -17,6 +17,7 @@ from planner.arc import built_in
 from planner.store import StoryRow
 from planner.tui.dialogs import Entry
 from planner.tui.premises import surprise
+from planner.tui.safe import shortened
 from prompts.errors import FabulaError
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ class NewStory(Screen[StoryRow | None]):
             for name, label, hint in _FIELDS:
                 with Horizontal(classes="field"):
                     yield Label(label)
-                    yield Entry(placeholder=hint or str(self.app.studio.paragraphs), id=f"new-{name}", compact=True)
+                    yield Entry("", hint or str(self.app.studio.paragraphs), id=f"new-{name}", compact=True)
             with Horizontal(classes="field"):
                 yield Label("Arc")
-                shapes = [(f"{name}: {shape.about}", name) for name, shape in built_in().items()]
+                shapes = [(shortened(f"{name}: {shape.about}", 56), name) for name, shape in built_in().items()]
                 known = self.app.studio.arc if self.app.studio.arc in built_in() else shapes[0][1]
                 yield Select(shapes, value=known, allow_blank=False, id="new-arc", compact=True)
             with Horizontal(classes="buttons"):

@@ -69,9 +69,9 @@ class OutlineEditor(ModalScreen[None]):
         self.query_one("#curve", Static).update(curve)
         options = []
         for number, beat in enumerate(outline.beats):
-            text = Text(f"{bar(beat.tension)} ", style="cyan")
+            text = Text.assemble((f"{bar(beat.tension)} ", "dim"))
             told = number < self._view.position.beat or self._view.done
-            text.append("✓ " if told else "▸ " if number == self._view.position.beat else "  ", style="not dim")
+            text.append("✓ " if told else "▸ " if number == self._view.position.beat else "  ", style="bold")
             text.append(f"{one_line(beat.label)}", style="dim" if told else "bold")
             text.append(f"  {beat.paragraphs}¶", style="dim")
             text.append(f"\n     {one_line(beat.happens)}")

@@ -6,7 +6,7 @@ grows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -22,6 +22,8 @@ from planner.rows import ParagraphRow
 from planner.tui import typeset
 from planner.tui.typeset import MEASURE, Block, Line
 
+Tail = Callable[[int], Block]
+"""What follows the paragraphs, laid out for a width."""
 GUTTER = 3
 """Cells before a line for its mark."""
 
@@ -55,7 +57,7 @@ class Page(ScrollView, can_focus=True):
         self.chosen: int | None = None
         self.labels: tuple[str, ...] = ()
         self._heading = ("", "")
-        self._tail: tuple[Block, ...] = ()
+        self._tail: Tail | None = None
         self._kept: dict[str, Block] = {}
         self._lines: list[tuple[Line, int | None]] = []
         self._told = 0
@@ -68,7 +70,7 @@ class Page(ScrollView, can_focus=True):
         return max(min(MEASURE, self.size.width - 2 * GUTTER), 8)
 
     def show(
-        self, rows: Sequence[ParagraphRow], labels: Sequence[str], title: str, below: str, tail: Sequence[Block]
+        self, rows: Sequence[ParagraphRow], labels: Sequence[str], title: str, below: str, tail: Tail | None
     ) -> None:
         """Show these paragraphs, the newest at the end, and ``tail`` after them. What stands above them stays."""
         known = {row.id: number for number, row in enumerate(self.rows)}
@@ -78,7 +80,7 @@ class Page(ScrollView, can_focus=True):
             self.labels, self._heading = tuple(labels), (title, below)
         if self.chosen is not None and not any(row.index == self.chosen for row in self.rows):
             self.chosen = None
-        self._tail = tuple(tail)
+        self._tail = tail
         self._lay()
 
     def before(self, rows: Sequence[ParagraphRow]) -> None:
@@ -90,13 +92,11 @@ class Page(ScrollView, can_focus=True):
         self._lay()
         self.scroll_to(y=self.scroll_y + len(self._lines) - was, animate=False, force=True, immediate=True)
 
-    def tail(self, blocks: Sequence[Block]) -> None:
+    def tail(self, tail: Tail) -> None:
         """Replace what follows the paragraphs: the one that is proposed or being written."""
         at_end = self.at_end
-        self._tail = tuple(blocks)
-        del self._lines[self._told :]
-        self._lines += _flat(self._tail)
-        self._resized()
+        self._tail = tail
+        self._end()
         if at_end:
             self.to_end()
 
@@ -142,10 +142,13 @@ class Page(ScrollView, can_focus=True):
             blocks = [head]
         self._lines = _flat(blocks)
         self._told = len(self._lines)
-        self._lines += _flat(self._tail)
-        self._resized()
+        self._end()
 
-    def _resized(self) -> None:
+    def _end(self) -> None:
+        """Lay out what follows the paragraphs anew."""
+        del self._lines[self._told :]
+        if self._tail:
+            self._lines += _flat([self._tail(self._width)])
         self.virtual_size = Size(self.size.width, len(self._lines) + 1)
         self.refresh()
 
@@ -183,13 +186,13 @@ class Page(ScrollView, can_focus=True):
         gutter = "▌" if chosen else margin
         segments = [
             Segment(" " * left, plain),
-            Segment(gutter.ljust(GUTTER), plain + self._style("chosen" if chosen else "margin")),
-            Segment(text, plain + self._style(style)),
+            Segment(gutter.ljust(GUTTER), self._style("chosen" if chosen else "margin")),
+            Segment(text, self._style(style)),
         ]
         return Strip(segments).adjust_cell_length(width, plain)
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"page--{name}", partial=True)
+        return self.get_component_rich_style(f"page--{name}")
 
 
 def _flat(blocks: Sequence[Block]) -> list[tuple[Line, int | None]]:

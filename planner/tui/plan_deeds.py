@@ -204,13 +204,12 @@ class PlanDeeds(Deeds):
         index = self.page.choose(step)
         self.say("" if index is None else f"Paragraph {index + 1} is marked: e edits it, J goes back to it.")
 
-    @work(group="deeds")
-    async def action_library(self) -> None:
+    def action_library(self) -> None:
         """Let the story go and show all stories."""
         if self.streams:
             self.say("Still writing; Esc stops it between two words.")
             return
-        await self.app.to_library()
+        self.app.to_library()
 
 
 def _excerpt(row: ParagraphRow, words: str) -> Text:

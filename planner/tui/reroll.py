@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import HorizontalScroll, Vertical, VerticalScroll
@@ -50,6 +51,12 @@ class Alternatives(ModalScreen[Answer | None]):
 
     def on_mount(self) -> None:
         self._mark()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """As many columns beside each other as can be read."""
+        fit = max(min(len(self._texts), (event.size.width - 8) // 36), 1)
+        for side in self.query(".side"):
+            side.styles.width = (event.size.width * 96 // 100 - 4) // fit
 
     def action_move(self, step: int) -> None:
         self._at = (self._at + step) % len(self._texts)

@@ -18,7 +18,7 @@ from textual.widgets import Footer, Static
 
 from planner.store import StoryRow
 from planner.tui import typeset
-from planner.tui.page import Page
+from planner.tui.page import Page, Tail
 from planner.tui.panes import PANES, Pane
 from planner.tui.plan_deeds import PlanDeeds
 from planner.tui.safe import one_line, shortened
@@ -102,7 +102,7 @@ class Room(PlanDeeds):
         try:
             view = await self.teller.open(self.story)
         except FabulaError as error:
-            await self.app.story_failed(str(error))
+            self.app.to_library(str(error), bad=True)
             return
         self.show(view)
         self.query_one(Page).to_end()
@@ -118,16 +118,9 @@ class Room(PlanDeeds):
     def show(self, view: View) -> None:
         """Take in a new view and show it everywhere."""
         before, self.view = self.view, view
-        tail = []
         page = self.query_one(Page)
         moved = before is None or before.rows != view.rows or before.proposal != view.proposal
-        if view.proposal:
-            tail.append(typeset.proposed(view.proposal.text, page.measure, _HINT))
-        elif view.done:
-            tail.append(typeset.Block((("mark", "", typeset.centred("∎", page.measure)),)))
-        elif not view.rows:
-            tail.append(typeset.Block((("hint", "", typeset.centred("⏎ begins the story", page.measure)),)))
-        page.show(view.rows, view.labels, view.title, view.below, tail)
+        page.show(view.rows, view.labels, view.title, view.below, _tail(view))
         if moved and page.chosen is None:
             page.to_end()
         for pane in self.query(Pane):
@@ -179,7 +172,7 @@ class Room(PlanDeeds):
         self.query_one("#status", Static).update(Text(shortened(f"{spin} {self._doing}{tail}", 400)))
         if text and self.streams:
             page = self.query_one(Page)
-            page.tail([typeset.streaming(text, page.measure)])
+            page.tail(lambda width: typeset.streaming(text, width))
 
     async def on_key(self, event: events.Key) -> None:
         if self.auto and self.busy and event.key not in _FREE:
@@ -218,3 +211,12 @@ class Room(PlanDeeds):
         else:
             self._panes = now ^ {name}
         self._fold()
+
+
+def _tail(view: View) -> Tail | None:
+    """What follows the paragraphs: the one that waits, or how the story goes on."""
+    if view.proposal:
+        text = view.proposal.text
+        return lambda width: typeset.proposed(text, width, _HINT)
+    said = "∎" if view.done else "" if view.rows else "⏎ begins the story"
+    return (lambda width: typeset.Block((("hint", "", typeset.centred(said, width)),))) if said else None
