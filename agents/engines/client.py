@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from prompts.errors import EngineError, ServerUnreachable
 
@@ -49,6 +50,7 @@ class Client:
         import openai
 
         self.url, self.retries, self._sleep = url, retries, sleep
+        self.shown = without_secrets(url)
         self.names = (key_variable,) if key_variable else KEY_VARIABLES
         self._key = next((os.environ[name] for name in self.names if os.environ.get(name)), "none")
         limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
@@ -103,6 +105,13 @@ class Client:
         self.api.close()
 
 
+def without_secrets(url: str) -> str:
+    """An address for people: without a user's password and without a query, where keys are sometimes put."""
+    parts = urlsplit(url)
+    host = parts.netloc.rsplit("@", 1)[-1]
+    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else host + parts.path
+
+
 def _may_pass(error: BaseException) -> bool:
     """Whether the same call may well succeed in a while."""
     import httpx2
@@ -147,7 +156,7 @@ class _explained:  # noqa: N801 - reads as a statement: with _explained(client)
         import httpx2
         import openai
 
-        url = self.client.url
+        url = self.client.shown
         if isinstance(error, openai.APIConnectionError):
             raise ServerUnreachable(
                 f"No answer from the server at {url}; start it or correct the address, then try again."

@@ -7,6 +7,7 @@ It finds out how the model wants to be asked, and leaves out what a server refus
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ __all__ = ["KEY_VARIABLES", "ServerEngine"]
 _CONTROL = "<|write|>"  # one token for the bundled model and its children, several for all others
 _STRUCTURED = ("response_format", "json_schema", "structured", "guided", "grammar")
 _TOKENIZER = Path(__file__).parent.parent / "models" / "small" / "tokenizer.json"
+_LISTED = 8
+"""Models that a message names: a hosted interface has hundreds."""
 _ADAPTED = 12
 """How often one call is put differently before its refusal stands."""
 
@@ -44,12 +47,11 @@ class ServerEngine:
     ) -> None:  # fmt: skip
         self.url = url
         self._client = Client(url, key_variable, timeout, retries)
-        served = self.models()
-        if model and served and model not in served:
-            raise EngineError(f"The server at {url} does not serve {model!r}; it serves {', '.join(served)}.")
-        self.model = model or (served[0] if served else "")
-        if not self.model:
-            raise EngineError(f"The server at {url} serves no model; load one there, or name it with --model.")
+        try:
+            self.model = self._chosen(model, self.models())
+        except BaseException:
+            self.close()
+            raise
         self._certain = prompt != "auto"
         if prompt == "auto":
             prompt = "slots" if self._client.token_count(self.model, _CONTROL) == 1 else "chat"
@@ -62,6 +64,23 @@ class ServerEngine:
     def models(self) -> list[str]:
         """The names of the models that the server offers."""
         return self._client.models()
+
+    def _chosen(self, model: str, served: list[str]) -> str:
+        """The model to write with: the one that was named, if it is served, else the first."""
+        if model and served and model not in served:
+            near = get_close_matches(model, served, n=1)
+            listed = ", ".join(served[:_LISTED]) + (
+                f" and {len(served) - _LISTED} more" if len(served) > _LISTED else ""
+            )
+            raise EngineError(
+                f"The server at {self._client.shown} does not serve {model!r}; "
+                + (f"did you mean {near[0]!r}? " if near else "") + f"It serves {listed}."
+            )  # fmt: skip
+        if not model and not served:
+            raise EngineError(
+                f"The server at {self._client.shown} serves no model; load one there, or name it with --model."
+            )
+        return model or served[0]
 
     def complete(self, request: Request, on_text: OnText | None = None) -> tuple[Completion, ...]:
         """Usually one call for all ``request.n`` candidates; a server that gives fewer at once is asked for the rest.
@@ -88,7 +107,7 @@ class ServerEngine:
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 if not self._adapt(error, made, request):
                     raise
-        raise EngineError(f"The server at {self.url} refuses every form of this request; look at its log.")
+        raise EngineError(f"The server at {self._client.shown} refuses every form of this request; look at its log.")
 
     def _adapt(self, error: openai.APIStatusError, made: dict[str, Any], request: Request) -> bool:
         """Take a refusal to heart; False where nothing can be done about it."""
@@ -102,7 +121,7 @@ class ServerEngine:
             return True
         if (request.json_schema or request.regex) and any(word in low for word in _STRUCTURED):
             raise NoStructuredOutput(
-                f"The server at {self.url} takes no JSON schema for {self.model!r}; choose another model for this role."
+                f"The server at {self._client.shown} takes no JSON schema for {self.model!r}; choose another model for this role."
             ) from error
         part = dialects.refused_part(said, made)
         if part and part not in self._dropped:

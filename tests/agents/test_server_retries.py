@@ -139,3 +139,20 @@ def test_another_telling_after_a_broken_one_is_not_mixed_into_what_was_shown(stu
     shown: list[str] = []
     assert engine.complete(ASK, shown.append)[0].text == "Long ago."
     assert shown == ["Once "]
+
+
+def test_an_address_with_a_password_is_told_without_it(stub: Stub) -> None:
+    stub.models = as_json({"error": {"message": "no"}}, 400)
+    url = stub.url.replace("//", "//anna:hunter2@") + "?key=abc"
+    message = refused(lambda: ServerEngine(url, retries=0))
+    assert "127.0.0.1" in message
+    assert "hunter2" not in message
+    assert "abc" not in message
+
+
+def test_a_long_list_of_models_is_cut_and_the_near_one_named(stub: Stub) -> None:
+    names = [f"tale-{number}" for number in range(300)]
+    stub.models = as_json({"object": "list", "data": [{"id": name, "object": "model"} for name in names]})
+    message = refused(lambda: ServerEngine(stub.url, "tail-7", retries=0))
+    assert "did you mean 'tale-7'?" in message
+    assert "and 292 more" in message
