@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pydantic import Field
 
 from agents.choose import Score, Weights, examined, judge
+from agents.continuing import completed, too_short
 from agents.engines.base import Completion, Engine, OnText, Prompt, Request, Sampling, Style
 from agents.lexicon import known_genre
 from agents.memory import shorten
@@ -121,6 +122,8 @@ def write(
 ) -> Written:
     """Draw ``n`` candidates and keep the best. ``on_text`` gets the growing text of the first one, names filled in.
 
+    Where the best was cut off and too little of it would be left, it is gone on with to the end of its sentence.
+
     Raises ``EngineError`` when the model cannot run or answers with nothing.
     """
     naming = Naming(task.premise.entities)
@@ -138,7 +141,15 @@ def write(
         raise EngineError(
             f"The model {engine.model} answered {_ASKED} times with nothing; write with another model or seed."
         )
-    return choose(completions, task, settings.weights, check, naming, small=engine.style == "slots")
+    written = choose(completions, task, settings.weights, check, naming, small=engine.style == "slots")
+    kept = completions[written.chosen]
+    if engine.style == "slots" or kept.finish == "stop" or not too_short(kept.text):
+        return written
+    # The small model writes on in slots, and has enough candidates that some end by themselves.
+    ended = choose((kept, completed(engine, request, kept)), task, settings.weights, check, naming)
+    scores = list(written.scores)
+    scores[written.chosen] = ended.scores[ended.chosen]
+    return Written(text=ended.text, chosen=written.chosen, scores=tuple(scores))
 
 
 def choose(

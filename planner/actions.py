@@ -7,9 +7,11 @@ Invariant: after every action the story can be killed and opened again as the ac
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 
 from langgraph.types import Command
 
+from agents.continuing import whole
 from agents.engines.base import Completion
 from agents.generator import text_of
 from agents.naming import Naming
@@ -17,7 +19,7 @@ from agents.text import whole_sentences
 from planner import arc
 from planner.absorb import absorb, remember
 from planner.desk import Desk
-from planner.rows import CallKey, ParagraphRow
+from planner.rows import CallKey, Output, ParagraphRow
 from planner.state import Decision, Draft, Summary
 from planner.steps import Snapshot, newest_standing, step_to_redo
 from prompts.errors import InputError
@@ -94,11 +96,10 @@ class Writing(Desk):
         """Every text that models wrote for the paragraph in work, over all attempts, the oldest first, each once."""
         naming = Naming(self.library.premise(self.snapshot().premise).entities)
         found: dict[str, None] = {}
-        for key in self._calls():
-            output = self.library.recall(key)
-            for raw in output.completions if output else ():
-                if text := text_of(Completion.model_validate(raw), naming):
-                    found[text] = None
+        for output in self._outputs():
+            answers = [Completion.model_validate(raw) for raw in output.completions]
+            found |= {text_of(answer, naming): None for answer in whole(output.prompt, answers)}
+        found.pop("", None)
         return list(found)
 
     def add(self, text: str) -> ParagraphRow:
@@ -202,12 +203,17 @@ class Writing(Desk):
             raise InputError(f"There is no paragraph {index + 1}; the story has {last + 1}.")
         return self.library.path(here.head, last=last - index + 1)
 
-    def _calls(self) -> Iterator[CallKey]:
+    def _outputs(self) -> Iterator[Output]:
+        """What was journalled for the paragraph in work, attempt by attempt and call by call."""
         key = CallKey(
             story=self.story.id, head=self.state.get("head"), node="generate", attempt=0, branch=self.context.branch
         )
         for attempt in range(self.library.next_attempt(key)):
-            yield key.model_copy(update={"attempt": attempt})
+            for call in count():
+                output = self.library.recall(key.model_copy(update={"attempt": attempt, "call": call}))
+                if output is None:
+                    break
+                yield output
 
     def _need_proposal(self) -> None:
         if not self.proposal():

@@ -189,8 +189,9 @@ def test_what_was_said_before_is_not_said_again() -> None:
 
 
 def test_a_cut_off_candidate_loses_its_unfinished_sentence() -> None:
-    kept = written(Recorder([f'{GOOD} "Where is it? I want'], cut=[0]), task())
-    assert kept.text == f'{GOOD} "Where is it?"'
+    long = f"{GOOD} {GOOD.replace('Mara', 'Tobias')}"
+    kept = written(Recorder([f'{long} "Where is it? I want'], cut=[0]), task())
+    assert kept.text == f'{long} "Where is it?"'
     assert kept.scores[0].form == 1.0
 
 
