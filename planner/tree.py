@@ -185,6 +185,12 @@ class ParagraphTree(Database):
         with self.reading() as connection:
             return {row.branch: row.paragraph for row in connection.execute(query)}
 
+    def latest_branch(self, story: str) -> str:
+        """The branch that was written in last, which is where a person left the story."""
+        query = select(_h.branch).where(_h.story == story).order_by(_h.updated.desc(), _h.branch).limit(1)
+        with self.reading() as connection:
+            return str(connection.execute(query).scalar_one())
+
     def mark_done(self, story: str, branch: str, done: bool = True) -> None:
         """Say that a branch's story has come to its end, or that it goes on. Moving the head makes it go on."""
         with self.writing() as connection:
