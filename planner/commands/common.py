@@ -32,7 +32,9 @@ R = TypeVar("R")
 LibraryOption = Annotated[
     str | None, typer.Option("--library", help="Story library: a path or a postgresql:// URL.", show_default=False)
 ]
-EngineOption = Annotated[str | None, typer.Option("--engine", help="embedded, server or scripted.", show_default=False)]
+EngineOption = Annotated[
+    str | None, typer.Option("--engine", help="embedded, server, offline or scripted.", show_default=False)
+]
 ModelOption = Annotated[
     str | None, typer.Option("--model", help="A model folder, or the name of a served model.", show_default=False)
 ]
