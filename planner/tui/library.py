@@ -134,14 +134,15 @@ class Shelf(Screen[None]):
             return None
         return table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
 
-    def _change(self, deed: Callable[[Library], object], said: str, story: str) -> None:
+    def _change(self, deed: Callable[[Library], object], said: str, story: str | None = None) -> None:
         try:
             deed(self.app.studio.library)
         except FabulaError as error:
             self.say(str(error), bad=True)
             return
         self.say(said)
-        self._changed.append(story)
+        if story:
+            self._changed.append(story)
         self._fill()
 
     @work
@@ -165,8 +166,7 @@ class Shelf(Screen[None]):
         if story is None:
             self.say("There is nothing to take back.")
             return
-        self._change(lambda library: library.take_back(story), "Taken back.", story)
-        self._changed.pop()
+        self._change(lambda library: library.take_back(story), "Taken back.")
 
     def action_hidden(self) -> None:
         self._hidden = not self._hidden

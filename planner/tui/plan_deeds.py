@@ -152,9 +152,9 @@ class PlanDeeds(Deeds):
         reply = await self.tell("Doing it", lambda session: slash.run(session, line), streams=True)
         if reply is None:
             return
-        if reply.lines:
-            self.say(reply.lines[0])
-        if len(reply.lines) > 1:
+        if reply.changed != "nothing" or len(reply.lines) < 2:
+            self.say(" ".join(reply.lines))
+        else:
             await self.app.push_screen_wait(Reading(line, reply.lines))
 
     async def _go_to(self, hits: list[ParagraphRow], words: str) -> None:
