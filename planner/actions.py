@@ -56,14 +56,19 @@ class Writing(Desk):
         """Commit the proposed paragraph, as it is or as ``text``. Raises ``InputError`` when none is proposed."""
         self._need_proposal()
         decision = Decision(text=None if text is None else _own(text))
-        self.invoke(Command(resume=decision.model_dump(mode="json")))
+        self._decide(decision)
         return self.library.paragraph(str(self.state["head"]))
 
     def reroll(self, instruction: str = "") -> Draft | None:
         """Write the proposed paragraph anew, with a wish for it if there is one; the old ones stay among the alternatives."""
         self._need_proposal()
-        self.invoke(Command(resume=Decision(again=True, instruction=instruction[:MAX_TEXT]).model_dump(mode="json")))
+        self._decide(Decision(again=True, instruction=instruction[:MAX_TEXT]))
         return self.proposal()
+
+    def _decide(self, decision: Decision) -> None:
+        # The gate as well: the paragraph may have been proposed by a process that is gone.
+        self.context.gate, self.context.burst = True, 1
+        self.invoke(Command(resume=decision.model_dump(mode="json")))
 
     def discard(self) -> None:
         """Drop the paragraph that is proposed, or that was stopped in the midst; the next one will be another."""

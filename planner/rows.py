@@ -131,6 +131,9 @@ def to_json(model: BaseModel) -> str:
     try:
         return model.model_dump_json()
     except (PydanticSerializationError, UnicodeError) as error:
+        # A Ctrl-C that comes while pydantic writes is an error of pydantic's own.
+        if "KeyboardInterrupt" in str(error):
+            raise KeyboardInterrupt from error
         raise LibraryError(f"A {type(model).__name__} cannot be saved, since its text is not valid Unicode.") from error
 
 

@@ -72,6 +72,20 @@ def test_a_proposal_outlives_the_process(file_library: Library, story: StoryRow)
     assert texts(file_library, story) == [draft.text]
 
 
+def test_a_proposal_of_an_earlier_process_is_decided_on_like_any_other(file_library: Library, story: StoryRow) -> None:
+    with opened(file_library, story, ScriptedEngine()) as first:
+        draft = first.propose()
+    with opened(file_library, story, ScriptedEngine()) as second:
+        other = second.reroll()
+    assert texts(file_library, story) == []
+    assert draft is not None
+    assert other is not None
+    assert other.text != draft.text
+    with opened(file_library, story, ScriptedEngine()) as third:
+        assert third.accept(OWN).meta["source"] == other.text
+    assert texts(file_library, story) == [OWN]
+
+
 def test_a_reroll_is_another_text_and_the_old_ones_can_be_picked(session: Session) -> None:
     first, second = session.propose(), session.reroll("they quarrel; keep it short")
     assert first is not None
