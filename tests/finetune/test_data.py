@@ -172,7 +172,8 @@ def test_rows_are_made_by_the_prompt_files(two_worlds: Path) -> None:
     _, prompt = render(
         "generator/paragraph", "slots", genre=tags[1], tone=tags[2], pov=story.pov, tense=story.tense, cast=cast,
         theme=tags[3] or "", summary="", last="", purpose=paragraph.purpose, number=1,
-        total=sum(p.part == 1 for p in story.paragraphs), part=1, parts=paragraph.parts, beat=paragraph.beat, stage=paragraph.stage,
+        total=sum(p.part == 1 for p in story.paragraphs), part=1,
+        parts=paragraph.parts, beat=paragraph.beat, stage=paragraph.stage,
     )  # fmt: skip
     assert (generator.prompt, generator.completion) == (prompt, paragraph.text)
     for row in whole:
