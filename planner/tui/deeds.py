@@ -65,22 +65,25 @@ class Teaching(Screen[None]):
         self.teller.stop.clear()
         self.teller.feed.clear(doing)
         self.working(True)
-        result, failed, stopped = None, "", False
+        result, view, failed, stopped = None, None, "", False
         try:
-            result = await self.teller.do(deed)
-        except WritingStopped:
-            stopped = True
-        except FabulaError as error:
-            failed = str(error)
+            try:
+                result = await self.teller.do(deed)
+            except WritingStopped:
+                stopped = True
+            except FabulaError as error:
+                failed = str(error)
+            partial = self.teller.feed.clear()
+            try:
+                view = await self.teller.look()
+            except FabulaError as error:
+                failed = failed or str(error)
         finally:
             self.busy -= 1
             self.streams = self.auto = False
             self.working(bool(self.busy))
-        partial = self.teller.feed.clear()
-        try:
-            self.show(await self.teller.look())
-        except FabulaError as error:
-            failed = failed or str(error)
+        if view:
+            self.show(view)
         if failed:
             self.say(failed, bad=True)
         elif stopped:
@@ -94,6 +97,7 @@ class Teaching(Screen[None]):
         if not whole or whole[-1] not in ".!?”\"'’":
             self.say("Stopped before a sentence was whole. Enter begins it anew.")
             return
+        self.say("Stopped.")
         answers = [("k", "Keep its whole sentences"), ("d", "Drop it")]
         if await self.app.push_screen_wait(Choice("Stopped in the midst of a paragraph.", answers)) == "k":
             await self.tell("Keeping it", lambda session: session.keep(partial), "Kept. Enter writes on.")

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
 from planner.rows import StoryInfo
+from planner.shelf import Standing
 from planner.store import Library
 from planner.tui.dialogs import Ask
 from planner.tui.help import TOUR
@@ -58,7 +59,7 @@ class Shelf(Screen[None]):
         self._said, self._bad = said, bad
         self._hidden = False
         self._titles: dict[str, str] = {}
-        self._changed: list[str] = []
+        self._changed: list[tuple[str, Standing]] = []
 
     def compose(self) -> ComposeResult:
         yield Static(Text("Fabula", style="bold"), id="masthead")
@@ -135,14 +136,16 @@ class Shelf(Screen[None]):
         return table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
 
     def _change(self, deed: Callable[[Library], object], said: str, story: str | None = None) -> None:
+        library = self.app.studio.library
         try:
-            deed(self.app.studio.library)
+            before = library.standing(story) if story else None
+            deed(library)
         except FabulaError as error:
             self.say(str(error), bad=True)
             return
         self.say(said)
-        if story:
-            self._changed.append(story)
+        if story and before:
+            self._changed.append((story, before))
         self._fill()
 
     @work
@@ -161,12 +164,17 @@ class Shelf(Screen[None]):
             self._change(lambda library: library.delete(story), "Deleted; u takes it back.", story)
 
     def action_take_back(self) -> None:
-        """Take back what was last changed here."""
-        story = self._changed.pop() if self._changed else None
-        if story is None:
+        """Take back what was last changed here, and what before that."""
+        if not self._changed:
             self.say("There is nothing to take back.")
             return
-        self._change(lambda library: library.take_back(story), "Taken back.")
+        story, before = self._changed.pop()
+
+        def back(library: Library) -> None:
+            library.rename(story, before.title)
+            {"open": library.restore, "archived": library.archive, "deleted": library.delete}[before.status](story)
+
+        self._change(back, "Taken back.")
 
     def action_hidden(self) -> None:
         self._hidden = not self._hidden
