@@ -31,6 +31,8 @@ _BANNED = -100.0
 _LONGEST = 8192
 # On a CPU vLLM would take nearly all of the memory for its cache unless it is told how much: enough for 64 sequences.
 _CPU_SEQUENCES, _CPU_LEAST, _CPU_MOST = 64, 256 << 20, 4 << 30
+# There a prompt in two parts ends a vLLM whose calls have seeds, and blocks of 128 tokens are longer than many a prompt.
+_ON_CPU = {"enforce_eager": True, "enable_chunked_prefill": False, "block_size": 32}
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # in this process, as promised; and it starts in half the time
     "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "ERROR", "TOKENIZERS_PARALLELISM": "false",
@@ -187,7 +189,7 @@ def _options(base: Base) -> dict[str, Any]:
     }  # fmt: skip
     if current_platform.is_cpu():
         cache = base.cache_bytes * (longest or _LONGEST) * _CPU_SEQUENCES
-        made |= {"enforce_eager": True, "kv_cache_memory_bytes": max(_CPU_LEAST, min(cache or _CPU_MOST, _CPU_MOST))}
+        made |= {"kv_cache_memory_bytes": max(_CPU_LEAST, min(cache or _CPU_MOST, _CPU_MOST)), **_ON_CPU}
     return made
 
 

@@ -1,4 +1,4 @@
-"""The engine that runs vLLM in this process, against a stand-in for vLLM (tests/servers/test_offline.py has the real one)."""
+"""The engine that runs vLLM in this process, against a stand-in for vLLM (tests/servers has the real one)."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def test_the_bundled_model_is_laid_out_for_vllm_and_the_cpus_memory_is_bounded(f
         assert 256 * 2**20 <= fake.options["kv_cache_memory_bytes"] <= 4 * 2**30
         assert fake.options["structured_outputs_config"]["backend"] == "guidance"
         assert fake.options["tensor_parallel_size"] == 2
+        assert fake.options["enable_chunked_prefill"] is False
 
 
 def test_without_vllm_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
