@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import Literal
 
 from agents import summarizer
 from agents.continuity import extract
@@ -42,11 +43,12 @@ def examine(
 
 
 def decided(draft: Draft, decision: Decision) -> Draft:
-    """The draft as a person took it. A text of the person's own loses what the model's had: score, facts, findings."""
+    """The draft as a person took it. Another text loses what this one had (score, facts, findings) and keeps it as source."""
     text = None if decision.text is None else decision.text.strip()
     if not text or text == draft.text:
         return draft
-    return Draft(text=text, attempt=draft.attempt, model=draft.model, author="person", source=draft.text)
+    author: Literal["model", "person"] = "model" if decision.picked else "person"
+    return Draft(text=text, attempt=draft.attempt, model=draft.model, author=author, source=draft.text)
 
 
 def absorb(
@@ -54,10 +56,11 @@ def absorb(
 ) -> ParagraphRow:
     """Commit a paragraph after ``head`` with its facts and findings; ``move`` says whether the branch goes on from it."""
     facts, findings = draft.facts, draft.findings
-    if draft.author == "person":
+    taken = bool(draft.source) or draft.author == "person"  # by a person, as it is or otherwise
+    if taken:
         facts, findings = examine(run, story, head, position, draft.text, plan)
     said = draft.model_dump(mode="json", include={"score", "attempt", "chosen", "tokens", "model"})
-    if draft.author == "person":
+    if taken:
         said |= {"author": draft.author, "source": draft.source}
     row = run.library.commit(
         story, run.branch, parent=head, index=position.paragraph, text=draft.text, beat=position.beat,

@@ -55,7 +55,8 @@ class Writing(Desk):
     def accept(self, text: str | None = None) -> ParagraphRow:
         """Commit the proposed paragraph, as it is or as ``text``. Raises ``InputError`` when none is proposed."""
         self._need_proposal()
-        decision = Decision(text=None if text is None else _own(text))
+        own = None if text is None else _own(text)
+        decision = Decision(text=own, picked=own is not None and own in self.alternatives())
         self._decide(decision)
         return self.library.paragraph(str(self.state["head"]))
 
@@ -137,7 +138,10 @@ class Writing(Desk):
         first, summary = self._take(before, head, rows[0].index, draft, summary)
         head = first.id
         for row in rows[1:]:
-            same = Draft(text=row.text, author="person", source=str(row.meta.get("source") or row.text))
+            same = Draft(
+                text=row.text, author="person" if row.meta.get("author") == "person" else "model",
+                source=str(row.meta.get("source") or row.text), model=str(row.meta.get("model") or ""),
+            )  # fmt: skip
             kept, summary = self._take(before, head, row.index, same, summary)
             head = kept.id
         self.put("edit", before.model_copy(update={"head": head, "summary": summary}))

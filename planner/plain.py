@@ -150,21 +150,24 @@ class Plain:
         words = line.split(None, 1)
         # A person's own words need not be read back to them.
         self._heard = {self._last, _folded(words[1]) if len(words) == 2 else ""}
+        reply = None
         try:
             with self._interruptible():
                 reply = run(session, line)
         except (WritingStopped, KeyboardInterrupt):
             if not self.terminal:
                 raise
-            self._stopped(session)
         except FabulaError as error:
             self.failed = True
             self.say(str(error))
-        else:
-            for text in reply.paragraphs:
-                self.tell(text)
-            for said in reply.lines:
-                self.say(said)
+            return
+        if reply is None:  # outside of the handler, where the error would still hold what it interrupted
+            self._stopped(session)
+            return
+        for text in reply.paragraphs:
+            self.tell(text)
+        for said in reply.lines:
+            self.say(said)
 
     @contextlib.contextmanager
     def _interruptible(self) -> Iterator[None]:

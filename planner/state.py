@@ -213,9 +213,13 @@ class Summary(Model):
 
 
 class Decision(Model):
-    """What a person says to a proposed paragraph: take it (as it is, or as ``text``), or write another (``again``)."""
+    """What a person says to a proposed paragraph: take it (as it is, or as ``text``), or write another (``again``).
+
+    ``picked``: the text is another one that a model wrote for this paragraph, not the person's own.
+    """
 
     text: str | None = None
+    picked: bool = False
     again: bool = False
     instruction: str = ""
 

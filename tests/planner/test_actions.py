@@ -97,8 +97,9 @@ def test_a_reroll_is_another_text_and_the_old_ones_can_be_picked(session: Sessio
     prompts = [output.prompt for _, output in session.library.outputs(session.story.id) if "paragraph" in output.prompt]
     assert "they quarrel" in prompts[-1]
     assert "they quarrel" not in prompts[0]
-    assert session.accept(first.text).text == first.text
-    row = session.library.path(session.state["head"])[-1]
+    row = session.accept(first.text)
+    assert row.text == first.text
+    assert (row.meta["author"], row.meta["source"]) == ("model", second.text)  # picked, not written by the person
     session.propose()
     assert "they quarrel" not in list(session.library.outputs(session.story.id))[-1][1].prompt
     assert row.index == 0
@@ -172,7 +173,9 @@ def test_an_edit_in_the_middle_keeps_what_follows_and_sums_it_up_anew(session: S
     assert here(session) == [four[0], OWN, *four[2:]]
     rows = session.library.path(session.state["head"])
     assert all(session.library.summary(row.id) for row in rows)
+    assert [row.meta.get("author", "model") for row in rows] == ["model", "person", "model", "model"]
     assert rows[1].meta["source"] == four[1]
+    assert rows[3].meta["model"] == "scripted-1"
     session.undo()
     assert here(session) == four
     assert session.state["summary"] == old
