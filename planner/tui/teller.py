@@ -115,7 +115,9 @@ class Teller:
                 for engine in set(engines.values()):
                     stack.callback(engine.close)
                 library = self.studio.library
-                session = stack.enter_context(open_story(library, story, engines, listen=self.feed.listen))
+                session = stack.enter_context(
+                    open_story(library, story, engines, listen=self.feed.listen, branch=library.latest_branch(story.id))
+                )
                 session.context.stop = self.stop.is_set
                 view = look(session)
                 self._held = stack.pop_all()
