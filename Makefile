@@ -11,7 +11,7 @@ export PREMISE ?= A lighthouse keeper finds a door under the sea
 STORY_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help story test check test-servers model clean bench-growth bench-crash bench-session-crash bench-embedded
+.PHONY: help story test check test-servers model clean bench-growth bench-crash bench-session bench-session-crash bench-embedded
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ bench-growth: $(VENV)/.base  ## Cost of a paragraph at 10,000 against at 100
 
 bench-crash: $(VENV)/.base  ## 100 kills at random instants
 	@$(BIN)/python -m benchmarks.crash
+
+bench-session: $(VENV)/.base  ## Key to paint while a paragraph streams, and on 5,000 paragraphs
+	@$(BIN)/python -m benchmarks.session
 
 bench-session-crash: $(VENV)/.base  ## 50 kills of a session
 	@$(BIN)/python -m benchmarks.session_crash

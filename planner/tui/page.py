@@ -63,6 +63,7 @@ class Page(ScrollView, can_focus=True):
         self._told = 0
         self._width = 0
         self._asked: str | None = None
+        self._styles: dict[str, Style] = {}
 
     @property
     def measure(self) -> int:
@@ -192,7 +193,14 @@ class Page(ScrollView, can_focus=True):
         return Strip(segments).adjust_cell_length(width, plain)
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"page--{name}")
+        """The style of a kind of line; looking one up costs more than drawing the line does."""
+        if name not in self._styles:
+            self._styles[name] = self.get_component_rich_style(f"page--{name}")
+        return self._styles[name]
+
+    def notify_style_update(self) -> None:
+        self._styles.clear()
+        super().notify_style_update()
 
 
 def _flat(blocks: Sequence[Block]) -> list[tuple[Line, int | None]]:

@@ -16,10 +16,15 @@ from textual.widgets import Static
 from planner.tui.safe import one_line
 
 Answer = tuple[str, str]
+_MOST = 30
+"""Alternatives that are shown; a small model is asked for two dozen at once."""
 
 
 class Alternatives(ModalScreen[Answer | None]):
-    """Gives what to do ("take", "edit", "more", "wish") and the text that is meant."""
+    """The one that is proposed comes first, then the newest.
+
+    Gives what to do ("take", "edit", "more", "wish") and the text that is meant.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", show=False),
@@ -34,8 +39,9 @@ class Alternatives(ModalScreen[Answer | None]):
 
     def __init__(self, texts: Sequence[str], now: str) -> None:
         super().__init__()
-        self._texts = list(texts)
-        self._at = self._texts.index(now) if now in self._texts else len(self._texts) - 1
+        others = [text for text in reversed(texts) if text != now]
+        self._texts = [now, *others][:_MOST] if now else others[:_MOST]
+        self._at = 0
 
     def compose(self) -> ComposeResult:
         with Vertical(id="alternatives"):

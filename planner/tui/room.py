@@ -169,7 +169,8 @@ class Room(PlanDeeds):
         spin = _SPINNER[(self._spin // 2) % len(_SPINNER)]
         stops = "any key stops" if self.auto else "Esc stops"
         tail = f"  ·  {stops}" if self.streams else ""
-        self.query_one("#status", Static).update(Text(shortened(f"{spin} {self._doing}{tail}", 400)))
+        line = Text(shortened(f"{spin} {self._doing}{tail}", 400))
+        self.query_one("#status", Static).update(line, layout=False)
         if text and self.streams:
             page = self.query_one(Page)
             page.tail(lambda width: typeset.streaming(text, width))

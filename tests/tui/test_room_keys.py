@@ -68,7 +68,7 @@ def test_r_shows_the_alternatives_and_enter_keeps_the_chosen_one(library: Librar
         await player.press("r")
         assert isinstance(player.app.screen, Alternatives)
         assert first[:20] in player.shown
-        await player.press("1", "enter")
+        await player.press("3", "enter")
         assert player.texts() == [first]
 
     play(library, act)
