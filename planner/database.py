@@ -85,9 +85,9 @@ class Database:
 
     def close(self) -> None:
         """Close every connection; calling it twice is fine."""
-        with self.write_lock:
-            writer, self._writer = self._writer, None
+        writer, self._writer = self._writer, None
         if writer is not None:
+            # No waiting for the lock: a write that Ctrl-C broke off may hold it still, and is undone by this.
             writer.close()
         self._engine.dispose()
 

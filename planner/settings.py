@@ -76,7 +76,7 @@ class Write(_Section):
     """Arc shape, or the path of a YAML file with one of your own."""
     paragraphs: Annotated[int, Field(ge=3, le=100_000)] = 10
     n: Annotated[int, Field(ge=0, le=64)] = 0
-    """Candidates drawn for each paragraph; the best is kept. 0: what suits the engine (24 bundled, 4 served)."""
+    """Candidates drawn for each paragraph; the best is kept. 0: what suits the engine (32 bundled, 4 served)."""
     revisions: Annotated[int, Field(ge=0, le=10)] = 2
     """How often a draft with continuity errors is written anew."""
     temperature: Annotated[float, Field(ge=0, le=5)] | None = None
