@@ -9,12 +9,12 @@ from typing import Any, get_type_hints
 import pytest
 from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter, ValidationError
-from story_samples import ANNA, DRAFT, FACT, FINDING, INN, KEY, OUTLINE, POSITION, PREMISE, SUMMARY
+from story_samples import ANNA, DECISION, DRAFT, FACT, FINDING, INN, KEY, OUTLINE, POSITION, PREMISE, SUMMARY
 
 from planner import state
 from planner.state import Beat, Entity, Fact, Model, Outline, Premise, StoryState
 
-SAMPLES: tuple[Model, ...] = (ANNA, PREMISE, OUTLINE, OUTLINE.beats[0], POSITION, FACT, FINDING, DRAFT, SUMMARY)
+SAMPLES: tuple[Model, ...] = (ANNA, PREMISE, OUTLINE, OUTLINE.beats[0], POSITION, FACT, FINDING, DECISION, DRAFT, SUMMARY)
 by_name = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
 
 
