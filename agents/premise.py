@@ -29,7 +29,7 @@ from agents.memory import LOGLINE_TOKENS, shorten
 from agents.naming import Naming
 from agents.spelling import strange_words
 from agents.structured import Lines, Pairs, ask
-from agents.themes import nearest
+from agents.themes import nearest, told_as
 from planner.state import MAX_LINE, EntityKind, Premise, Pronouns
 from prompts.load import render
 
@@ -125,7 +125,8 @@ def propose(engine: Engine, brief: Brief, seed: int) -> Premise:
     theme = None
     if engine.style == "slots":
         wishes = " ".join(wish for character in brief.characters for wish in character.split(":")[1:])
-        theme = nearest(f"{said} {wishes}", known_genre(brief.genre) if brief.genre else "", detected, rng)
+        told = told_as(brief.point_of_view, brief.tense)
+        theme = nearest(f"{said} {wishes}", known_genre(brief.genre) if brief.genre else "", detected, rng, told)
     if theme and not brief.genre:
         genre = theme.genre
     tone = brief.tone or rng.choice(theme.tones if theme and theme.genre == known_genre(genre) else tones(genre))

@@ -30,6 +30,8 @@ class Theme:
     name: str
     genre: str
     tones: tuple[str, ...]
+    pov: str
+    tense: str
     words: Mapping[str, float]
 
     def nearness(self, text: str) -> float:
@@ -43,7 +45,15 @@ def themes() -> tuple[Theme, ...]:
     if not _LIST.is_file():
         return ()
     listed = json.loads(_LIST.read_text(encoding="utf-8"))
-    return tuple(Theme(name, t["genre"], tuple(t["tones"]), t["words"]) for name, t in sorted(listed.items()))
+    return tuple(
+        Theme(name, t["genre"], tuple(t["tones"]), t["pov"], t["tense"], t["words"])
+        for name, t in sorted(listed.items())
+    )
+
+
+def told_as(pov: str, tense: str) -> tuple[Theme, ...]:
+    """The themes that are told in this person and tense, as far as there are any: else all of them."""
+    return tuple(theme for theme in themes() if (theme.pov, theme.tense) == (pov, tense)) or themes()
 
 
 def nearest(

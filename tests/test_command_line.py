@@ -28,6 +28,8 @@ from planner.store import Library
         (["write", *PREMISE.split()], "Got unexpected extra argument"),
         (["tell", PREMISE], "No such command 'tell'; see "),
         (["--nope"], "No such option: --nope; see "),
+        (["train", "nope"], "No such command 'nope'; see fabula train --help."),
+        (["data", "build", "nope"], "fabula data build --help."),
     ],
     ids=lambda value: str(value)[:50],
 )  # fmt: skip

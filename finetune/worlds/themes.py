@@ -49,7 +49,7 @@ def themes_of(worlds: Sequence[World]) -> dict[str, Any]:
         kept = sorted(weights, key=lambda stem: (-weights[stem], stem))[:_KEPT]
         length = math.sqrt(sum(weights[stem] ** 2 for stem in kept)) or 1.0
         listed[theme_of(world)] = {
-            "genre": world.genre, "tones": world.tones,
+            "genre": world.genre, "tones": world.tones, "pov": world.pov, "tense": world.tense,
             "words": {stem: round(weights[stem] / length, 4) for stem in sorted(kept)},
         }  # fmt: skip
     return listed

@@ -34,4 +34,6 @@ def _hand_on(group: str, name: str, context: typer.Context) -> None:
         commands: typer.Typer = getattr(importlib.import_module("finetune.cli"), group)
     except ModuleNotFoundError as error:
         raise InputError("Training needs the finetune extra: pip install 'fabula[finetune]'.") from error
-    commands(args=context.args, prog_name=name)
+    # Usage errors come out to the command line's own handler, which tells them in one line.
+    code = commands(args=context.args, prog_name=name, standalone_mode=False)
+    raise typer.Exit(code if isinstance(code, int) else 0)

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from agents.themes import Theme, nearest
 
-LAMP = Theme("lamp on the rock", "mystery", ("quiet",), {"lighthouse": 0.6, "keeper": 0.5, "lamp": 0.6})
-LETTER = Theme("the stolen letter", "mystery", ("tense",), {"letter": 0.8, "thief": 0.6})
-DRAGON = Theme("hot water", "fantasy", ("dry",), {"dragon": 0.9, "bath": 0.4})
+LAMP = Theme(
+    "lamp on the rock", "mystery", ("quiet",), "third", "past", {"lighthouse": 0.6, "keeper": 0.5, "lamp": 0.6}
+)
+LETTER = Theme("the stolen letter", "mystery", ("tense",), "third", "past", {"letter": 0.8, "thief": 0.6})
+DRAGON = Theme("hot water", "fantasy", ("dry",), "third", "past", {"dragon": 0.9, "bath": 0.4})
 ALL = (LAMP, LETTER, DRAGON)
 
 

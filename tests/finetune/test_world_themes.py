@@ -13,7 +13,10 @@ from finetune.worlds.themes import themes_of, write_themes
 
 def test_most_stories_loglines_lead_back_to_their_own_world() -> None:
     worlds = load_worlds()
-    listed = [Theme(name, t["genre"], tuple(t["tones"]), t["words"]) for name, t in themes_of(worlds).items()]
+    listed = [
+        Theme(name, t["genre"], tuple(t["tones"]), t["pov"], t["tense"], t["words"])
+        for name, t in themes_of(worlds).items()
+    ]
     right = 0
     for world in worlds:
         for seed in range(5):
