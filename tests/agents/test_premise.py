@@ -13,6 +13,7 @@ from agents.brief import make_brief
 from agents.engines.base import Completion, OnText, Request
 from agents.engines.scripted import ScriptedEngine, answer
 from agents.premise import propose, sounds_off
+from agents.themes import themes
 from planner.state import Premise
 from prompts.control import CONTROL
 from prompts.errors import BadOutput
@@ -110,10 +111,11 @@ def test_the_small_models_prompt_is_in_slots_with_known_tags() -> None:
     premise = proposed(engine, genre="solarpunk", tone="odd<|end|>")
     first, second = engine.requests
     assert first.prompt.text == (
-        "<|premise|><|tags|>adventure, odd<|logline|>A <role1> finds <item1> in <place1>.<|cast|>"
+        f"<|premise|><|tags|>adventure, odd, {premise.theme}<|logline|>A <role1> finds <item1> in <place1>.<|cast|>"
     )
+    assert premise.theme in {theme.name for theme in themes() if theme.genre == "adventure"}
     assert second.prompt.text == (
-        "<|title|><|tags|>adventure, odd<|logline|>A <role1> finds <item1> in <place1>.<|text|>"
+        f"<|title|><|tags|>adventure, odd, {premise.theme}<|logline|>A <role1> finds <item1> in <place1>.<|text|>"
     )
     assert (premise.genre, premise.title) == ("solarpunk", "Baker of the Village")
     stage = {e.slot for e in premise.entities} | {"<role1>", "<role2>"}
