@@ -14,7 +14,18 @@ from story_samples import ANNA, DECISION, DRAFT, FACT, FINDING, INN, KEY, OUTLIN
 from planner import state
 from planner.state import Beat, Entity, Fact, Model, Outline, Premise, StoryState
 
-SAMPLES: tuple[Model, ...] = (ANNA, PREMISE, OUTLINE, OUTLINE.beats[0], POSITION, FACT, FINDING, DECISION, DRAFT, SUMMARY)
+SAMPLES: tuple[Model, ...] = (
+    ANNA,
+    PREMISE,
+    OUTLINE,
+    OUTLINE.beats[0],
+    POSITION,
+    FACT,
+    FINDING,
+    DECISION,
+    DRAFT,
+    SUMMARY,
+)
 by_name = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
 
 
