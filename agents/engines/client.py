@@ -26,6 +26,7 @@ TIMEOUT = 600.0
 """Seconds that a whole answer may take, and STALL the longest silence within a stream."""
 STALL = 120.0
 _CONNECT_SECONDS = 5.0
+_PASSING = {408, 429, 500, 502, 503, 504}
 _FIRST_CONTACT = 2  # a wrong address should be told at once
 _LONGEST_WAIT = 120.0  # whatever a server asks for with Retry-After
 # More than the stories in flight; httpx keeps 100 connections by default.
@@ -67,25 +68,35 @@ class Client:
         return self.call(lambda: [model.id for model in self.api.models.list().data], min(self.retries, _FIRST_CONTACT))
 
     def token_count(self, model: str, text: str) -> int | None:
-        """How many tokens a vLLM server makes of ``text``; None from a server that doesn't tell."""
-        ids = self.token_ids(model, text)
+        """How many tokens a vLLM server makes of ``text``; None from a server that doesn't tell.
+
+        Raises ``ServerUnreachable`` when it doesn't answer at all: that says nothing of what it could tell.
+        """
+        import httpx2
+
+        try:
+            ids = self.call(lambda: self.token_ids(model, text), min(self.retries, _FIRST_CONTACT))
+        except ServerUnreachable as error:
+            if isinstance(error.__cause__, httpx2.HTTPStatusError):
+                return None  # a server that has no such path may say so in any way
+            raise
         return None if ids is None else len(ids)
 
     def token_ids(self, model: str, text: str) -> list[int] | None:
-        """The tokens that a vLLM server makes of ``text``; None from a server that doesn't tell."""
-        import httpx2
+        """The tokens that a vLLM server makes of ``text``; None from a server that doesn't tell. To be called within ``call``.
 
+        Raises ``httpx2.HTTPError`` for what may pass: taken for a no, it would change how a story is written.
+        """
         root = self.url.rstrip("/").removesuffix("/v1")
-        body = {"model": model, "prompt": text, "add_special_tokens": False}
+        answer = self._http.post(
+            f"{root}/tokenize", json={"model": model, "prompt": text, "add_special_tokens": False},
+            headers={"Authorization": f"Bearer {self._key}"}, timeout=_CONNECT_SECONDS,
+        )  # fmt: skip
+        if answer.status_code in _PASSING:
+            answer.raise_for_status()
         try:
-            answer = self._http.post(
-                f"{root}/tokenize",
-                json=body,
-                headers={"Authorization": f"Bearer {self._key}"},
-                timeout=_CONNECT_SECONDS,
-            )
             tokens = answer.json()["tokens"] if answer.status_code == 200 else None
-        except (httpx2.HTTPError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             return None
         return tokens if isinstance(tokens, list) and all(isinstance(token, int) for token in tokens) else None
 

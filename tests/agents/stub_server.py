@@ -67,6 +67,7 @@ class Stub(ThreadingHTTPServer):
         self.keys: list[str] = []
         self.headers: dict[str, str] = {}
         self.tokens: dict[str, list[int]] = {}  # what /tokenize makes of a text; it is not there for any other
+        self.busy: list[int] = []  # statuses that /tokenize answers with first
         self.broken = False
 
 
@@ -82,6 +83,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/tokenize" and self.server.busy:
+            self.reply(as_json({}, self.server.busy.pop(0)))
+            return
         if self.path == "/tokenize":
             tokens = self.server.tokens.get(asked["prompt"])
             self.reply(as_json({"tokens": tokens, "count": len(tokens)} if tokens else {}, 200 if tokens else 404))

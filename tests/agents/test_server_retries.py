@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 from stub_server import Answer, Stub, as_json, choice, completion, delta, refused, stream
 
+from agents.engines import client
 from agents.engines.base import Prompt, Request
 from agents.engines.client import Client
 from agents.engines.server import ServerEngine
@@ -155,3 +156,26 @@ def test_a_long_list_of_models_is_cut_and_the_near_one_named(stub: Stub) -> None
     message = refused(lambda: ServerEngine(stub.url, "tail-7", retries=0))
     assert "did you mean 'tale-7'?" in message
     assert "and 292 more" in message
+
+
+@pytest.mark.parametrize("busy", [[503, 429], [500]])
+def test_a_server_that_is_busy_when_it_is_got_to_know_is_not_taken_for_another_kind(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch, busy: list[int]
+) -> None:
+    monkeypatch.setattr(client, "_wait", lambda state: 0)
+    stub.tokens = {"<|write|>": [5], "<she1>": [7]}
+    stub.busy = list(busy)
+    with closing(ServerEngine(stub.url)) as engine:
+        assert engine.prompt == "slots"
+        stub.busy = list(busy)
+        stub.answers = [as_json({"choices": [{"index": 0, "text": "One.", "finish_reason": "stop"}]})]
+        engine.complete(ASK.model_copy(update={"ban": ("<she1>",)}))
+    assert stub.asked[0]["logit_bias"] == {"7": -100}
+
+
+def test_a_server_that_cannot_tell_its_tokens_is_asked_as_a_chat(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_wait", lambda state: 0)
+    stub.tokens = {"<|write|>": [5]}
+    stub.busy = [500] * 20
+    with closing(ServerEngine(stub.url)) as engine:
+        assert engine.prompt == "chat"
