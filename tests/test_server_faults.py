@@ -118,7 +118,7 @@ def test_a_fault_that_stays_stops_the_story_with_one_sentence_and_it_goes_on_lat
     check(proxy, undisturbed(n), said)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_any_faults_at_any_points(proxy: FaultProxy, undisturbed: Callable[[int], list[str]], seed: int) -> None:
     rng = random.Random(seed)
     n = rng.choice((1, 2))
