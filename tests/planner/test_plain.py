@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
@@ -211,6 +212,15 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self.fd, keys.encode())
 
+    def press(self, key: str, words: str) -> None:
+        """Press a key until words come, as a person would: a Ctrl-C just as readline gets ready is heard only at the next."""
+        for _ in range(15):
+            self.type(key)
+            with contextlib.suppress(AssertionError):
+                self.until(words, 3)
+                return
+        raise AssertionError(self.text)
+
     def close(self) -> int:
         """The exit code, once it has left."""
         deadline = time.monotonic() + 60
@@ -245,14 +255,13 @@ def test_on_a_terminal_text_streams_and_ctrl_c_keeps_or_drops_it(terminal: Termi
     said += terminal.until("Paragraph 2 is in the story.")
     said += terminal.until("> ")
     terminal.type("\r")
-    time.sleep(0.3)
+    said += terminal.until(" ")  # its first words are there
     terminal.type("\x03")
     said += terminal.until("written to its end: ")
     terminal.type("d\r")
     said += terminal.until("is dropped; /next writes another.")
     terminal.until("> ")
-    terminal.type("\x03")
-    terminal.until("Ctrl-D leaves.")
+    terminal.press("\x03", "Ctrl-D leaves.")
     terminal.type("/acc\t\r")  # completed, and then refused: nothing is proposed
     said += terminal.until("No paragraph is proposed")
     terminal.type("\x04")
@@ -294,6 +303,7 @@ def test_a_script_that_is_interrupted_says_that_everything_is_kept() -> None:
         assert started.stdout is not None
         started.stdout.readline()
         started.stdout.readline()  # it has said where the story is, and waits
+        time.sleep(1)
         started.send_signal(signal.SIGINT)
         out, _ = started.communicate(timeout=60)
     assert started.returncode == 130
