@@ -70,7 +70,7 @@ class Recording(ServerEngine):
     """Keeps the bodies of the calls of every lane, and stops the stories when told to."""
 
     def __init__(self, url: str, model: str) -> None:
-        super().__init__(url, model, prompt="slots", retries=0)
+        super().__init__(url, model, prompt="slots")
         self.lanes: list[list[Call]] = [[] for _ in range(IN_FLIGHT)]
         self.at_start: threading.Barrier | None = None
         self.over = threading.Event()
@@ -84,8 +84,11 @@ class Recording(ServerEngine):
         self.over.clear()
 
     def _sent(self, request: Any) -> None:
-        if _lane.get() >= 0 and request.url.path.endswith("/completions"):
-            self.lanes[_lane.get()].append(Call(request.url.path, bytes(request.content)))
+        if _lane.get() < 0 or not request.url.path.endswith("/completions"):
+            return
+        call = Call(request.url.path, bytes(request.content))
+        if self.lanes[_lane.get()][-1:] != [call]:  # else it was broken off and is sent again
+            self.lanes[_lane.get()].append(call)
 
     def complete(self, request: Request, on_text: OnText | None = None) -> tuple[Completion, ...]:
         if self.over.is_set():

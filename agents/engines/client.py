@@ -31,6 +31,7 @@ _FIRST_CONTACT = 2  # a wrong address should be told at once
 _LONGEST_WAIT = 120.0  # whatever a server asks for with Retry-After
 # More than the stories in flight; httpx keeps 100 connections by default.
 _CONNECTIONS = 512
+_IDLE_SECONDS = 2.0  # vLLM ends a connection that was idle for five, perhaps just as a call goes out on it
 
 
 class Unreadable(Exception):
@@ -54,7 +55,9 @@ class Client:
         self.shown = without_secrets(url)
         self.names = (key_variable,) if key_variable else KEY_VARIABLES
         self._key = next((os.environ[name] for name in self.names if os.environ.get(name)), "none")
-        limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
+        limits = httpx2.Limits(
+            max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=_IDLE_SECONDS
+        )
         whole = httpx2.Timeout(timeout, connect=_CONNECT_SECONDS)
         self.streaming = httpx2.Timeout(timeout, connect=_CONNECT_SECONDS, read=min(timeout, STALL))
         self._http = httpx2.Client(limits=limits, timeout=whole)
