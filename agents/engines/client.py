@@ -135,10 +135,10 @@ def _may_pass(error: BaseException) -> bool:
         return error.code != "insufficient_quota"  # nobody waits for money
     if isinstance(error, openai.APIStatusError):
         return error.status_code in {408, 409} or error.status_code >= 500
-    # What can't be read may come from a proxy whose server is just starting.
+    # What can't be read may come from a proxy whose server is just starting, an error within a stream from one that fails.
     return isinstance(
         error,
-        openai.APIConnectionError | openai.APIResponseValidationError | httpx2.HTTPError | Unreadable | ValueError
+        openai.APIError | httpx2.HTTPError | Unreadable | ValueError
         | AttributeError | TypeError,
     )  # fmt: skip
 

@@ -83,7 +83,8 @@ class ServerEngine:
         return model or served[0]
 
     def complete(self, request: Request, on_text: OnText | None = None) -> tuple[Completion, ...]:
-        """Usually one call for all ``request.n`` candidates; a server that gives fewer at once is asked for the rest.
+        """Usually one call for all ``request.n`` candidates; a server that gives fewer at once is asked for the rest, and
+        where it fails then, those that came are returned.
 
         Text is streamed only when somebody listens, since a stream costs CPU time for every token. Raises
         ``NoStructuredOutput`` when the server takes no JSON schema.
@@ -92,7 +93,12 @@ class ServerEngine:
         found: list[Completion] = []
         while len(found) < request.n:
             rest = request.model_copy(update={"n": request.n - len(found), "seed": request.seed + len(found)})
-            found += self._client.call(partial(self._ask, rest, None if found else shown))
+            try:
+                found += self._client.call(partial(self._ask, rest, None if found else shown))
+            except EngineError:
+                if not found:
+                    raise
+                break  # what was delivered is paid for: fewer candidates are better than paying twice
         return tuple(found[: request.n])
 
     def _ask(self, request: Request, shown: _Shown | None) -> list[Completion]:

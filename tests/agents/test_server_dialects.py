@@ -165,3 +165,10 @@ def test_a_text_is_streamed_from_the_other_interface_too(stub: Stub, slots: Serv
     (one,) = slots.complete(Request(prompt=Prompt(text="<|write|>")), shown.append)
     assert (one.text, one.tokens, one.logprob) == ("<she1> slept.", 2, -3.0)
     assert shown == ["<she1> ", "slept."]
+
+
+def test_what_was_delivered_is_kept_when_the_rest_fails(stub: Stub) -> None:
+    stub.answers = [as_json(completion(choice("One."))), refusal("out of memory")]
+    with opened(stub) as engine:
+        found = engine.complete(ASK.model_copy(update={"n": 3}))
+    assert [one.text for one in found] == ["One."]
