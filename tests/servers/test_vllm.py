@@ -49,7 +49,11 @@ def test_each_role_writes_with_its_own_adapter(vllm_server: Served) -> None:
 
 
 def test_an_adapter_writes_what_peft_writes(vllm_server: Served, adapters: dict[str, Path]) -> None:
-    assert greedy(vllm_server, "generator", 24) == greedy_by_peft(vllm_server, adapters["generator"], 24)
+    written = greedy(vllm_server, "generator", 24)
+    mine, other = (shortfall_by_peft(vllm_server, adapters[role], written) for role in ("generator", "summarizer"))
+    # Two libraries add up in another order, so of two tokens that are as good as equal each may take its own.
+    assert mine < 0.25
+    assert mine < other
 
 
 @pytest.mark.parametrize("model", ["fabula-small", "generator"])
@@ -169,8 +173,8 @@ def greedy(served: Served, model: str, tokens: int) -> str:
     return served.complete(model, PROMPT, **asked)["choices"][0]["text"]
 
 
-def greedy_by_peft(served: Served, adapter: Path, tokens: int) -> str:
-    """The same by peft and transformers, in the same bfloat16."""
+def shortfall_by_peft(served: Served, adapter: Path, written: str) -> float:
+    """By how much (logits, in the same bfloat16) peft likes another token better than one that was written, at most."""
     torch = pytest.importorskip("torch")
     peft = pytest.importorskip("peft")
     transformers = pytest.importorskip("transformers")
@@ -179,6 +183,9 @@ def greedy_by_peft(served: Served, adapter: Path, tokens: int) -> str:
         base = transformers.AutoModelForCausalLM.from_pretrained(served.plan.base.path, dtype=torch.bfloat16)
         model = peft.PeftModel.from_pretrained(base, adapter).eval()
         tokenizer = transformers.AutoTokenizer.from_pretrained(served.plan.base.path)
-        ids = torch.tensor([tokenizer.encode(PROMPT)])
-        made = model.generate(input_ids=ids, max_new_tokens=tokens, do_sample=False)
-        return tokenizer.decode(made[0, ids.shape[1] :])
+        asked, whole = (tokenizer.encode(text) for text in (PROMPT, PROMPT + written))
+        assert whole[: len(asked)] == asked
+        with torch.no_grad():
+            logits = model(input_ids=torch.tensor([whole])).logits[0].float()
+        steps = range(len(asked), len(whole))
+        return max(float(logits[step - 1].max() - logits[step - 1, whole[step]]) for step in steps)
