@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from storytelling import new_story, opened
 
-from planner.store import Library
+from agents.engines.scripted import ScriptedEngine
+from planner.session import Session
+from planner.store import Library, StoryRow
 
 POSTGRES = "FABULA_TEST_POSTGRES"
 BACKENDS = ["sqlite"] + [pytest.param("postgres", marks=pytest.mark.servers)] * (POSTGRES in os.environ)
@@ -49,3 +52,14 @@ def file_library(tmp_path: Path) -> Iterator[Library]:
     """A library in a file, for what only a file can do."""
     with Library.open(tmp_path / "library.db") as opened:
         yield opened
+
+
+@pytest.fixture
+def story(file_library: Library) -> StoryRow:
+    return new_story(file_library, 6)
+
+
+@pytest.fixture
+def session(file_library: Library, story: StoryRow) -> Iterator[Session]:
+    with opened(file_library, story, ScriptedEngine()) as session:
+        yield session

@@ -88,3 +88,19 @@ class Failing(ScriptedEngine):
         completions = super().complete(request, on_text)
         self.answered.append((request.prompt.joined(), request.seed))
         return completions
+
+
+OWN = "Nobody had told the baker that the mill was for sale, and so she bought it."
+
+
+def here(session: Session) -> list[str]:
+    """The branch's texts, in which state and library must agree."""
+    library, head = session.library, session.state.get("head")
+    assert head == library.head(session.story.id, session.context.branch)
+    return [row.text for row in library.path(head)]
+
+
+def write(session: Session, paragraphs: int) -> list[str]:
+    for _ in range(paragraphs):
+        assert session.write_paragraph()
+    return here(session)

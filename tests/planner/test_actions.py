@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from storytelling import new_story, opened, tell, texts
+from storytelling import OWN, here, new_story, opened, tell, texts, write
 
 from agents.engines.scripted import ScriptedEngine
 from planner.events import TextPiece
@@ -13,32 +11,6 @@ from planner.session import Session, read_story
 from planner.state import PointOfView
 from planner.store import Library, StoryRow
 from prompts.errors import InputError, WritingStopped
-
-OWN = "Nobody had told the baker that the mill was for sale, and so she bought it."
-
-
-@pytest.fixture
-def story(file_library: Library) -> StoryRow:
-    return new_story(file_library, 6)
-
-
-@pytest.fixture
-def session(file_library: Library, story: StoryRow) -> Iterator[Session]:
-    with opened(file_library, story, ScriptedEngine()) as session:
-        yield session
-
-
-def here(session: Session) -> list[str]:
-    """The branch's texts, in which state and library must agree."""
-    library, head = session.library, session.state.get("head")
-    assert head == library.head(session.story.id, session.context.branch)
-    return [row.text for row in library.path(head)]
-
-
-def write(session: Session, paragraphs: int) -> list[str]:
-    for _ in range(paragraphs):
-        assert session.write_paragraph()
-    return here(session)
 
 
 def test_a_proposed_paragraph_waits_for_the_person(session: Session) -> None:

@@ -180,3 +180,19 @@ def picture(app: FabulaApp, folder: Path, name: str) -> str:
     svg = app.export_screenshot()
     (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
     return svg.replace("&#160;", " ")
+
+
+OWN = "Nobody had told the baker that the mill was for sale, and so she bought it."
+
+
+def proposal(player: Player) -> str:
+    assert player.room.view is not None
+    assert player.room.view.proposal is not None
+    return player.room.view.proposal.text
+
+
+async def two(player: Player) -> list[str]:
+    """Two paragraphs and a third that waits."""
+    await player.press("enter", "enter", "enter")
+    assert len(player.texts()) == 2
+    return player.texts()

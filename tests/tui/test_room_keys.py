@@ -6,28 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from playing import Player, play
+from playing import OWN, Player, play, proposal, two
 
 from planner.store import Library
 from planner.tui.dialogs import Ask, Choice
 from planner.tui.reroll import Alternatives
 from planner.tui.room import Room
 from planner.tui.writing import Writing
-
-OWN = "Nobody had told the baker that the mill was for sale, and so she bought it."
-
-
-def proposal(player: Player) -> str:
-    assert player.room.view is not None
-    assert player.room.view.proposal is not None
-    return player.room.view.proposal.text
-
-
-async def two(player: Player) -> list[str]:
-    """Two paragraphs and a third that waits."""
-    await player.press("enter", "enter", "enter")
-    assert len(player.texts()) == 2
-    return player.texts()
 
 
 def test_enter_writes_a_paragraph_and_enter_keeps_it_and_writes_the_next(library: Library) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playing import Player, play
+from playing import Player, play, proposal, two
 
 from planner.store import Library
 from planner.tui.branches import Branches
@@ -11,21 +11,6 @@ from planner.tui.dialogs import Pick, Reading
 from planner.tui.help import Keys
 from planner.tui.outline import OutlineEditor
 from planner.tui.room import Room
-
-OWN = "Nobody had told the baker that the mill was for sale, and so she bought it."
-
-
-def proposal(player: Player) -> str:
-    assert player.room.view is not None
-    assert player.room.view.proposal is not None
-    return player.room.view.proposal.text
-
-
-async def two(player: Player) -> list[str]:
-    """Two paragraphs and a third that waits."""
-    await player.press("enter", "enter", "enter")
-    assert len(player.texts()) == 2
-    return player.texts()
 
 
 def test_n_t_and_s_change_note_tone_and_summary_and_u_takes_them_back(library: Library) -> None:
