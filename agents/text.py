@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import SequenceMatcher
 from functools import lru_cache
 
 # It begins with what is rare, so that most of a text is passed over at once.
@@ -66,3 +67,9 @@ def repetition(text: str, before: str) -> float:
         return 0.0
     new = _different_ngrams(text, 4) - _different_ngrams(before, 4)
     return 1 - len(new) / len(grams)
+
+
+def alike(text: str, other: str) -> float:
+    """How much of two texts is the same words in the same order (0 to 1); case and punctuation don't count."""
+    words, others = (re.findall(r"[\w']+", part.lower()) for part in (text, other))
+    return float(SequenceMatcher(None, words, others, autojunk=False).ratio())

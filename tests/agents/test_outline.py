@@ -244,7 +244,63 @@ def test_a_cut_off_beat_is_the_last_choice_and_loses_its_unfinished_sentence() -
 
 
 def test_a_model_that_says_nothing_still_gives_a_beat() -> None:
-    assert planned(SlotsRecorder(lambda *_: " "), STEPS[:1]).beats[0].happens == "Mara goes on."
+    beats = planned(SlotsRecorder(lambda *_: " ")).beats
+    assert [beat.happens for beat in beats] == [
+        "Mara lives with what is missing.", "Mara goes on, and it gets harder.",
+        "Mara begins a life in which this has happened.",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "<she1> opens the heavy door to <place1>.", "<he2> opens the heavy door to <place2>!",
+        "<she1> opens the heavy old door to <place1>.",
+    ],
+)  # fmt: skip
+def test_the_same_beat_is_not_taken_twice_however_likely_it_is(again: str) -> None:
+    def script(request: Request, index: int) -> str:
+        if request.seed == 10:
+            return "<she1> opens the heavy door to <place1>."
+        return (
+            again
+            if index
+            else f"<he2> tells nobody about letters, storms, debts and year {request.seed} of a long war."
+        )
+
+    beats = planned(SlotsRecorder(script), STEPS[:2]).beats
+    assert beats[1].happens.startswith("Tobias tells nobody")
+
+
+def test_a_thing_does_nothing_to_itself() -> None:
+    lines = ["<she1> unlocks <item1> with <item1>.", *["<she1> unlocks <item1> with a borrowed key."] * 15]
+    assert planned(SlotsRecorder(lines), STEPS[:1]).beats[0].happens == "Mara unlocks the clock with a borrowed key."
+
+
+def test_a_model_that_repeats_itself_is_asked_again_with_other_seeds_and_more_heat() -> None:
+    def script(request: Request, index: int) -> str:
+        return "<he2> burns every letter." if request.seed > 100_000 else "<she1> opens a heavy door."
+
+    engine = SlotsRecorder(script)
+    outline = planned(engine, STEPS[:2])
+    assert [beat.happens for beat in outline.beats] == ["Mara opens a heavy door.", "Tobias burns every letter."]
+    _, second, third = engine.requests
+    assert second.seed != third.seed
+    assert second.sampling.temperature < third.sampling.temperature
+    assert outline == planned(SlotsRecorder(script), STEPS[:2])
+
+
+def test_where_the_model_has_nothing_new_every_purpose_keeps_a_beat_and_no_paragraph_is_lost() -> None:
+    rising = STEPS[1]
+    steps = (STEPS[0], rising, rising, rising, STEPS[2])
+    seen: list[Beat] = []
+    outline = planned(SlotsRecorder(lambda *_: "<she1> opens a heavy door."), steps, seen.append)
+    assert [(beat.purpose, beat.paragraphs) for beat in outline.beats] == [
+        ("setup", 2),
+        ("rising", 9),
+        ("resolution", 1),
+    ]
+    assert len({beat.happens for beat in outline.beats}) == len(seen) == 3
 
 
 @pytest.mark.parametrize("name", ["Maximilian " * 30 + "Orth", "x" * 460, "Jo " * 150])
