@@ -5,6 +5,7 @@ Invariant: closing it, however that happens, loses nothing, since every action i
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +21,9 @@ from planner.tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
     from textual.screen import Screen
+
+SWITCH_S = 0.0005
+"""How long the screen waits at most for the interpreter while an engine computes: Python's own 5 ms, ten times a key, is felt."""
 
 
 class FabulaApp(App[None]):
@@ -39,11 +43,13 @@ class FabulaApp(App[None]):
         self.studio = studio
         self.teller = Teller(studio)
         self._story, self._write = story, write
+        self._interval = sys.getswitchinterval()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = theme or DARK.name
 
     def on_mount(self) -> None:
+        sys.setswitchinterval(SWITCH_S)
         self.push_screen(Shelf())
         if self._story:
             self.enter(self._story, write=self._write)
@@ -80,6 +86,7 @@ class FabulaApp(App[None]):
 
     def on_unmount(self) -> None:
         self.teller.close()
+        sys.setswitchinterval(self._interval)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the palette (Ctrl+P) offers."""

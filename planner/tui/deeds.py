@@ -14,11 +14,13 @@ from textual import work
 from textual.screen import Screen
 
 from agents.text import sentences, whole_sentences
+from planner.rows import ParagraphRow
 from planner.session import Session
 from planner.tui.auto import Until, write_on
 from planner.tui.dialogs import Ask, Choice
 from planner.tui.page import Page
 from planner.tui.reroll import Alternatives
+from planner.tui.typeset import Block, told
 from planner.tui.view import WINDOW, View
 from planner.tui.writing import Writing, in_editor
 from prompts.errors import FabulaError, WritingStopped
@@ -281,10 +283,14 @@ class Deeds(Teaching):
 
     async def earlier(self) -> None:
         """Read the paragraphs before those that the page has, beside whatever the teller is doing."""
-        rows = self.page.rows
+        rows, measure, library = self.page.rows, self.page.measure, self.app.studio.library
+
+        def read(head: str) -> tuple[list[ParagraphRow], list[Block]]:
+            above = library.path(head, WINDOW)
+            return above, [told(row, measure) for row in above]
+
         if rows and rows[0].parent:
-            library = self.app.studio.library
             try:
-                self.page.before(await asyncio.to_thread(library.path, rows[0].parent, WINDOW))
+                self.page.before(*await asyncio.to_thread(read, rows[0].parent), measure)
             except FabulaError as error:
                 self.say(str(error), bad=True)

@@ -84,10 +84,15 @@ class Page(ScrollView, can_focus=True):
         self._tail = tail
         self._lay()
 
-    def before(self, rows: Sequence[ParagraphRow]) -> None:
-        """Put earlier paragraphs before those that are here; what the reader sees stays where it is."""
+    def before(self, rows: Sequence[ParagraphRow], blocks: Sequence[Block] = (), measure: int = 0) -> None:
+        """Put earlier paragraphs before those that are here; what the reader sees stays where it is.
+
+        ``blocks`` are those of them that were laid out on another thread, for a line of ``measure`` cells.
+        """
         if not rows or not self.rows or rows[-1].id != self.rows[0].parent:
             return
+        if measure == self._width:
+            self._kept |= {block.key: block for block in blocks}
         was = len(self._lines)
         self.rows = [*rows, *self.rows]
         self._lay()
@@ -95,9 +100,16 @@ class Page(ScrollView, can_focus=True):
 
     def tail(self, tail: Tail) -> None:
         """Replace what follows the paragraphs: the one that is proposed or being written."""
-        at_end = self.at_end
+        at_end, was = self.at_end, self._lines[self._told :]
         self._tail = tail
-        self._end()
+        now = _flat([tail(self._width)])
+        same = next(
+            (n for n, pair in enumerate(zip(was, now, strict=False)) if pair[0] != pair[1]), min(len(was), len(now))
+        )
+        self._lines[self._told :] = now
+        self._extend()
+        # Only what has changed is painted again: a page that is read further up is left in peace.
+        self.refresh_lines(self._told + same, max(len(was), len(now)) - same)
         if at_end:
             self.to_end()
 
@@ -150,8 +162,18 @@ class Page(ScrollView, can_focus=True):
         del self._lines[self._told :]
         if self._tail:
             self._lines += _flat([self._tail(self._width)])
-        self.virtual_size = Size(self.size.width, len(self._lines) + 1)
+        self._extend()
         self.refresh()
+
+    def _extend(self) -> None:
+        """Have the page as long as its lines. A page that is longer than the screen needs no new layout for it."""
+        was, size = self.virtual_size, Size(self.size.width, len(self._lines) + 1)
+        if was.width == size.width and min(was.height, size.height) > self.size.height:
+            self.set_reactive(Page.virtual_size, size)
+            self.vertical_scrollbar.window_virtual_size = size.height
+            self.scroll_y = self.validate_scroll_y(self.scroll_y)
+        else:
+            self.virtual_size = size
 
     def on_resize(self, _: events.Resize) -> None:
         if self.measure != self._width:
