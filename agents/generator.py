@@ -15,7 +15,7 @@ from agents.choose import Score, Weights, examined, judge
 from agents.continuing import completed, too_short
 from agents.engines.base import Completion, Engine, OnText, Prompt, Request, Sampling, Style
 from agents.lexicon import known_genre
-from agents.memory import shorten
+from agents.memory import TONE_TOKENS, fitted, shorten
 from agents.naming import Naming, cast_lines
 from agents.spelling import strange_words
 from agents.text import whole_sentences
@@ -102,12 +102,13 @@ def prompt_for(engine: Engine, task: Task, naming: Naming) -> Prompt:
     }  # fmt: skip
     if engine.style == "slots":
         system, text = render(
-            "generator/paragraph", "slots", genre=known_genre(premise.genre), tone=premise.tone,
+            "generator/paragraph", "slots", genre=known_genre(premise.genre),
+            tone=fitted(premise.tone, engine.count_tokens, TONE_TOKENS),
             pov=premise.point_of_view, tense=premise.tense, theme=premise.theme,
             cast=cast_lines(premise),
             summary=shorten(naming.slotted(task.summary), engine.count_tokens, _SUMMARY, keep_end=True),
             last=shorten(naming.slotted(task.last), engine.count_tokens, _LAST, keep_end=True),
-            beat=shorten(naming.slotted(f"{task.instruction} {beat.happens}".strip()), engine.count_tokens, _BEAT),
+            beat=fitted(naming.slotted(f"{task.instruction} {beat.happens}".strip()), engine.count_tokens, _BEAT),
             stage=[e.slot for e in task.on_stage], **shared,
         )  # fmt: skip
     else:

@@ -13,6 +13,8 @@ from agents.text import sentences
 
 SUMMARY_TOKENS: Final = 96
 LOGLINE_TOKENS: Final = 80
+TONE_TOKENS: Final = 12
+"""What the small model reads of a tone: a person may put theirs into five hundred letters."""
 
 
 def append_summary(
@@ -54,3 +56,11 @@ def shorten(text: str, count_tokens: Callable[[str], int], budget: int, *, keep_
     while len(words) > 1 and count_tokens(" ".join(words)) > budget:
         words.pop(0 if keep_end else -1)
     return " ".join(words)
+
+
+def fitted(text: str, count_tokens: Callable[[str], int], budget: int) -> str:
+    """``shorten``, and where one word is over the budget by itself, as many of its letters as fit."""
+    text = shorten(text, count_tokens, budget)
+    while len(text) > 1 and count_tokens(text) > budget:
+        text = text[: max(1, min(len(text) - 1, len(text) * budget // count_tokens(text)))]
+    return text

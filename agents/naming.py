@@ -19,7 +19,7 @@ _ARTICLE = re.compile(r"\b([Aa]n?) (<role\d>)")
 _BEGINS = re.compile(r"(?:^|[.!?]\"?\s+|[,:]\s+(?=\"))\"?$")
 # Words that begin with a vowel letter but a consonant sound, and the other way round.
 _SOUNDS_CONSONANT = re.compile(r"(?:one|uni(?!n)|use|eu|ubi)", re.IGNORECASE)
-_TRAIT_WORDS = 4
+_TRAIT_WORDS, _TRAIT_LETTERS = 4, 36
 _SMALL = frozenset("a an and at by for from in of on or over the to under with".split())
 
 
@@ -129,7 +129,12 @@ class Naming:
 
 def cast_lines(premise: Premise) -> list[dict[str, str]]:
     """The cast as the small model's prompts put it: slot and one trait of a few words."""
-    return [
-        {"slot": c.slot, "trait": " ".join(clean(c.traits[0]).split()[:_TRAIT_WORDS]) if c.traits else "plain"}
-        for c in premise.cast
-    ]
+    return [{"slot": c.slot, "trait": _few_words(clean(c.traits[0])) if c.traits else "plain"} for c in premise.cast]
+
+
+def _few_words(trait: str) -> str:
+    """At most four words and 36 letters: a word is left out where it is too many, the first one is cut."""
+    words = trait.split()[:_TRAIT_WORDS]
+    while len(words) > 1 and len(" ".join(words)) > _TRAIT_LETTERS:
+        words.pop()
+    return " ".join(words)[:_TRAIT_LETTERS]

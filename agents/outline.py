@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.engines.base import Engine, Prompt, Request, Sampling
 from agents.lexicon import known_genre
-from agents.memory import LOGLINE_TOKENS, shorten
+from agents.memory import LOGLINE_TOKENS, TONE_TOKENS, fitted
 from agents.naming import Naming, cast_lines
 from agents.spelling import strange_words
 from agents.structured import Lines, Pairs, ask
@@ -121,8 +121,8 @@ def _beat_by_beat(
     engine: Engine, premise: Premise, steps: Sequence[Planned], seed: int, on_beat: OnBeat | None
 ) -> list[Beat]:
     naming = Naming(premise.entities)
-    logline = shorten(naming.slotted(premise.logline).rstrip(".!? ") + ".", engine.count_tokens, LOGLINE_TOKENS)
-    cast = cast_lines(premise)
+    logline = fitted(naming.slotted(premise.logline).rstrip(".!? ") + ".", engine.count_tokens, LOGLINE_TOKENS)
+    cast, tone = cast_lines(premise), fitted(premise.tone, engine.count_tokens, TONE_TOKENS)
     props = [e.slot for e in (*premise.setting, *premise.things)]
     missing = [e.slot for e in (*premise.cast, *premise.things, *premise.setting) if e.given or e is premise.cast[0]]
     done: list[str] = []
@@ -131,7 +131,7 @@ def _beat_by_beat(
     for number, step in enumerate(steps, 1):
         kept = done if len(done) <= 7 else [done[0], *done[-6:]]
         _, text = render(
-            "outline/beat", "slots", genre=known_genre(premise.genre), tone=premise.tone, theme=premise.theme,
+            "outline/beat", "slots", genre=known_genre(premise.genre), tone=tone, theme=premise.theme,
             cast=cast, stage=props, logline=logline, done=kept, purpose=step.purpose, number=number, total=len(steps),
         )  # fmt: skip
         request = Request(

@@ -25,7 +25,7 @@ from agents.casting import (
 )
 from agents.engines.base import Engine, Prompt, Request, Sampling
 from agents.lexicon import detect_genre, known_genre, tones
-from agents.memory import LOGLINE_TOKENS, shorten
+from agents.memory import LOGLINE_TOKENS, TONE_TOKENS, fitted, shorten
 from agents.naming import Naming
 from agents.spelling import strange_words
 from agents.structured import Lines, Pairs, ask
@@ -33,7 +33,10 @@ from agents.themes import nearest, told_as
 from planner.state import MAX_LINE, EntityKind, Premise, Pronouns
 from prompts.load import render
 
-_SAMPLING = Sampling(temperature=0.7, top_p=0.95, max_tokens=300)
+# The small model's context is 512 tokens: the logline, a few tags and this. Its answer repeats what the person said, so that
+# is shortened to _SAID tokens in all; what they said is what comes into the premise nevertheless.
+_SAMPLING = Sampling(temperature=0.7, top_p=0.95, max_tokens=360)
+_SAID = 110
 _PLAIN_SAMPLING = Sampling(temperature=0.7, max_tokens=800)
 _CANDIDATES = 4
 _TITLE = Sampling(temperature=0.8, top_p=0.95, max_tokens=24)
@@ -125,8 +128,8 @@ def propose(engine: Engine, brief: Brief, seed: int) -> Premise:
     theme = None
     if engine.style == "slots":
         wishes = " ".join(wish for character in brief.characters for wish in character.split(":")[1:])
-        told = told_as(brief.point_of_view, brief.tense)
-        theme = nearest(f"{said} {wishes}", known_genre(brief.genre) if brief.genre else "", detected, rng, told)
+        manner = told_as(brief.point_of_view, brief.tense)
+        theme = nearest(f"{said} {wishes}", known_genre(brief.genre) if brief.genre else "", detected, rng, manner)
     if theme and not brief.genre:
         genre = theme.genre
     tone = brief.tone or rng.choice(theme.tones if theme and theme.genre == known_genre(genre) else tones(genre))
@@ -136,12 +139,14 @@ def propose(engine: Engine, brief: Brief, seed: int) -> Premise:
     given = (len(casting.cast), len(casting.places), len(casting.things))
     known = cast_entities(casting.cast, brief.logline, random.Random(f"names/{seed}"), given[0])
     logline = brief.logline
+    told, mood = casting, tone
     if engine.style == "slots":
-        logline = shorten(slotted_logline(logline, casting, known), engine.count_tokens, LOGLINE_TOKENS)
+        logline = fitted(slotted_logline(logline, casting, known), engine.count_tokens, LOGLINE_TOKENS)
+        told, mood = _in_few_words(casting, engine), fitted(tone, engine.count_tokens, TONE_TOKENS)
 
     def prompt(in_lines: bool = False) -> Prompt:
         system, text = render(
-            "premise/propose", engine.style, genre=known_genre(genre) if engine.style == "slots" else genre, tone=tone,
+            "premise/propose", engine.style, genre=known_genre(genre) if engine.style == "slots" else genre, tone=mood,
             theme=theme.name if theme else "", logline=logline, plot=brief.plot, avoid=brief.avoid,
             characters=casting.cast, places=casting.places, things=[name for _, name in casting.things],
             in_lines=in_lines,
@@ -151,13 +156,14 @@ def propose(engine: Engine, brief: Brief, seed: int) -> Premise:
     plain = engine.style == "plain"
     request = Request(
         prompt=prompt(), sampling=_PLAIN_SAMPLING if plain else _SAMPLING, seed=seed, n=1 if plain else _CANDIDATES,
-        json_schema=proposal_schema(casting, pronouns, plain),
+        json_schema=proposal_schema(told, pronouns, plain),
     )  # fmt: skip
     lines = Lines(prompt(in_lines=True), _LINE_KEYS, proposal_of) if plain else None
     proposal = ask(engine, request, Proposal, "premise", lines)
 
     cast = cast_entities(_merged(casting.cast, proposal.cast), brief.logline, random.Random(f"names/{seed}"), given[0])
-    places = list(dict.fromkeys((*casting.places, *proposal.places)))
+    # Those of the person come first, perhaps in fewer words than theirs.
+    places = list(dict.fromkeys((*casting.places, *proposal.places[0 if plain else len(casting.places) :])))
     things = casting.things or [(_kind(thing), thing.name) for thing in proposal.things]
     premise = Premise(
         logline=brief.logline, title=brief.title, genre=genre, genre_detected=not brief.genre, tone=tone, cast=cast,
@@ -187,6 +193,26 @@ def proposal_of(pairs: Pairs) -> dict[str, Any]:
         elif key in _LINE_KEYS and cast:
             cast[-1][key.removesuffix("s") if key == "traits" else key] = value
     return {"cast": cast, "places": places, "things": things}
+
+
+def _in_few_words(casting: Casting, engine: Engine) -> Casting:
+    """What the person said, each part shortened to its share of what the small model can say again."""
+    said = [text for wish in casting.cast for text in (wish.role, *wish.traits[:1], wish.goal) if text]
+    said += [*casting.places, *(name for _, name in casting.things)]
+    if sum(map(engine.count_tokens, said)) <= _SAID:
+        return casting
+
+    def short(text: str) -> str:
+        return fitted(text, engine.count_tokens, max(_SAID // len(said), 1)) if text else ""
+
+    def wish(said: CharacterWish) -> CharacterWish:
+        traits = tuple(map(short, said.traits[:1]))
+        return said.model_copy(update={"role": short(said.role), "traits": traits, "goal": short(said.goal)})
+
+    return Casting(
+        cast=[wish(said) for said in casting.cast], places=[short(place) for place in casting.places],
+        things=[(kind, short(name)) for kind, name in casting.things],
+    )  # fmt: skip
 
 
 def _kind(thing: ThingProposal) -> EntityKind:
@@ -240,7 +266,8 @@ def entitle(engine: Engine, premise: Premise, logline: str, seed: int) -> str:
     naming = Naming(premise.entities)
     system, text = render(
         "premise/title", engine.style, genre=known_genre(premise.genre) if engine.style == "slots" else premise.genre,
-        tone=premise.tone, theme=premise.theme, logline=logline, names=[entity.name for entity in premise.cast],
+        tone=fitted(premise.tone, engine.count_tokens, TONE_TOKENS) if engine.style == "slots" else premise.tone,
+        theme=premise.theme, logline=logline, names=[entity.name for entity in premise.cast],
     )  # fmt: skip
     ban = naming.banned(premise.entities)
     request = Request(prompt=Prompt(system=system, text=text), sampling=_TITLE, n=6, seed=seed, ban=ban)

@@ -90,7 +90,9 @@ def _in_lines(request: Request, prompt: Prompt) -> Request:
 def _again(engine: Engine, asked: Request, refused: _Refused, lines: Lines | None) -> Request:
     """The request of the repair turn."""
     changes: dict[str, Any] = {"seed": (asked.seed + _OTHER_SEED) % 2**32}
-    if refused.cut:  # there was too little room, so there is more now
+    if (
+        refused.cut and engine.style != "slots"
+    ):  # there was too little room, so there is more now; the small model has no more
         tokens = asked.sampling.max_tokens
         room = max(tokens, min(2 * tokens, _MOST_ROOM))
         changes["sampling"] = asked.sampling.model_copy(update={"max_tokens": room})

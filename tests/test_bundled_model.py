@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +75,18 @@ def test_a_given_cast_keeps_its_names_and_nobody_else_is_named(tmp_path: Path, e
     assert "Ottoline" in text
     assert "Zebedee" in text
     assert "the gorge" in text.lower()
+
+
+def test_wishes_of_hundreds_of_letters_without_sense_are_kept_and_written_with(
+    tmp_path: Path, engine: EmbeddedEngine
+) -> None:
+    noise = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz", k=300))
+    wishes = {"characters": (f"Mara: {noise}", f"Tom: a {noise}, he"), "tone": noise, "setting": noise[:80]}
+    story = written(tmp_path, engine, 3, paragraphs=3, **wishes)
+    assert story.done
+    assert story.premise
+    assert story.premise.cast[0].traits == (noise,)
+    assert story.premise.cast[1].role == noise
 
 
 def test_a_model_reads_its_own_story_as_likelier_than_the_same_words_shuffled(engine: EmbeddedEngine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -128,6 +129,27 @@ def test_the_small_models_prompt_has_a_bound_whatever_was_typed() -> None:
     for request in engine.requests:
         assert len(request.prompt.text.split()) < 100
         assert "A <role1> finds <item1>." in request.prompt.text
+
+
+class LetterCounter(SlotsRecorder):
+    """Reads nonsense as a real tokenizer does: a token for every two letters."""
+
+    def count_tokens(self, text: str) -> int:
+        return -(-len(text) // 2)
+
+
+def test_the_small_model_says_again_no_more_than_it_has_room_for() -> None:
+    roles = ["qwzx" * 40, "zxkj vbnq " * 15 + "zxkj", "kjqw" * 38, "vb" * 75]
+    engine = LetterCounter(lambda request, index: answer(request, index) if request.json_schema else "")
+    characters = [f"{name}: a {role}, {role}, wants {role}" for name, role in zip("ABCD", roles, strict=True)]
+    premise = proposed(engine, characters=characters, setting="qwzx" * 20, tone="zx" * 240)
+    assert [(e.role, e.traits, e.goal) for e in premise.cast] == [(role, (role,), role) for role in roles]
+    assert [entity.name for entity in premise.setting].count("qwzx" * 20) == 1
+    assert not any(premise.setting[0].name.startswith(entity.name) for entity in premise.setting[1:])
+    assert premise.tone == "zx" * 240
+    said = re.findall(r"'const': '([^']*)'", str(engine.requests[0].json_schema))
+    assert sum(map(engine.count_tokens, said)) < 150
+    assert all(engine.count_tokens(request.prompt.text) < 150 for request in engine.requests)
 
 
 def test_typed_tokens_reach_no_prompt() -> None:

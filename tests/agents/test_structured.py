@@ -121,6 +121,13 @@ def test_an_answer_that_was_cut_off_gets_more_room() -> None:
     assert engine.requests[1].json_schema is not None
 
 
+def test_the_small_model_whose_context_is_full_gets_no_more_room() -> None:
+    engine = SlotsRecorder(lambda request, index: GOOD[:-1], cut=[0])
+    with pytest.raises(BadOutput, match="cut off after"):
+        asked(engine, lines=None)
+    assert [request.sampling.max_tokens for request in engine.requests] == [40, 40]
+
+
 def test_the_small_model_is_asked_the_same_with_another_seed() -> None:
     engine = SlotsRecorder(["no", "no", GOOD, "no"])
     assert asked(engine, lines=None, n=2) == Cat(name="Tom", age=3)
