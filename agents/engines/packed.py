@@ -135,7 +135,7 @@ def unpack(source: Path, target: Path) -> Path:
 
 
 def _hf_config(source: Path) -> dict[str, Any]:
-    raw = {key: value for key, value in _json(source / "config.json").items() if key != "torch_dtype"}
+    raw = {key: value for key, value in json_object(source / "config.json").items() if key != "torch_dtype"}
     return {**raw, "architectures": ["LlamaForCausalLM"], "model_type": "llama", "dtype": "bfloat16"}
 
 
@@ -237,13 +237,13 @@ def _check_shapes(model: Model, folder: Path) -> None:
 def _config(folder: Path) -> Config:
     if not folder.is_dir():
         raise ModelMissing(f"{folder} is not a folder; give the folder of a packed or Hugging Face Llama model.")
-    return config_of(_json(_need(folder, "config.json")), folder)
+    return config_of(json_object(_need(folder, "config.json")), folder)
 
 
 def _card(folder: Path) -> dict[str, Any] | None:
     if not (folder / _CARD).is_file():
         return None
-    card = _json(folder / _CARD)
+    card = json_object(folder / _CARD)
     if card.get("version") != VERSION:
         raise ModelMissing(f"{folder / _CARD} has format {card.get('version')}, not {VERSION}; update Fabula.")
     parts = card.get("parts")
@@ -260,7 +260,8 @@ def _need(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def _json(path: Path) -> dict[str, Any]:
+def json_object(path: Path) -> dict[str, Any]:
+    """The object in a model's JSON file. Raises ``ModelMissing`` when it is not to be read or holds something else."""
     try:
         value = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -7,7 +7,6 @@ vLLM takes half a minute to find out that a folder is wrong, and then names anot
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 import tempfile
@@ -17,8 +16,9 @@ from typing import Any, Final
 
 import platformdirs
 
-from agents.engines import tensorfile
+from agents.engines import packed, tensorfile
 from agents.engines.embedded import BUNDLED
+from agents.engines.packed import json_object
 from prompts.errors import InputError, ModelMissing
 
 BUNDLED_NAME: Final = "fabula-small"
@@ -110,7 +110,7 @@ def adapter(role: str, wanted: str, to: Base) -> Adapter:
                 f"[roles.{role}]."
             )
         raise ModelMissing(f"--{role} {wanted} has no adapter_config.json; give the folder of a LoRA adapter.")
-    config = _json(folder / "adapter_config.json")
+    config = json_object(folder / "adapter_config.json")
     kind, rank = config.get("peft_type"), config.get("r")
     if kind != "LORA" or not isinstance(rank, int) or rank < 1:
         raise ModelMissing(f"--{role} {wanted} is an adapter of the kind {kind}; vLLM serves only LoRA adapters.")
@@ -131,7 +131,7 @@ def adapter(role: str, wanted: str, to: Base) -> Adapter:
 
 
 def _local(folder: Path, name: str) -> Base:
-    config = _json(folder / "config.json")
+    config = json_object(folder / "config.json")
     config = {**config, **(config.get("text_config") or {})}  # models that also see keep the text side there
     hidden, heads, layers = (_count(config, key) for key in ("hidden_size", "num_attention_heads", "num_hidden_layers"))
     head = _count(config, "head_dim") or (hidden // heads if heads else 0)
@@ -176,8 +176,6 @@ def _misfit(weights: Path, to: Base) -> str:
 
 def _unpacked(folder: Path) -> Path:
     """The Hugging Face form of a packed folder, made once in the platform's cache folder and only ever seen whole."""
-    from agents.engines import packed
-
     digest = hashlib.sha256()
     for name in ("fabula.json", "config.json", "tokenizer.json"):  # fabula.json holds the weights' own sums
         if not (folder / name).is_file():
@@ -206,13 +204,3 @@ def _unpacked(folder: Path) -> Path:
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return target
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelMissing(f"{path} is not readable JSON ({error}); copy the model again.") from error
-    if not isinstance(value, dict):
-        raise ModelMissing(f"{path} is not a JSON object; copy the model again.")
-    return value

@@ -5,7 +5,8 @@ Nothing is ever removed, so each says how it is taken back.
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -25,38 +26,43 @@ def rename(
     library: common.LibraryOption = None,
 ) -> None:
     """Give a story another title."""
-    with common.open_library(setting.load({"library": library}).settings) as shelf:
-        row = shelf.story(story)
-        shelf.rename(row.id, title)
-        print(f"{row.id} is called {_title(shelf, row)} now.")
+    done = _done(story, library, lambda shelf, row: shelf.rename(row.id, title))
+    print(f"{done.id} is called {done.title} now.")
 
 
 @common.handled
 def archive(story: Story, library: common.LibraryOption = None) -> None:
     """Leave a story out of the list; it can be read and written as before."""
-    with common.open_library(setting.load({"library": library}).settings) as shelf:
-        row = shelf.story(story)
-        shelf.archive(row.id)
-        print(f"{_title(shelf, row)} is archived. Bring it back with: fabula restore {row.id}")
+    done = _done(story, library, lambda shelf, row: shelf.archive(row.id))
+    print(f"{done.title} is archived. Bring it back with: fabula restore {done.id}")
 
 
 @common.handled
 def delete(story: Story, library: common.LibraryOption = None) -> None:
     """Delete a story; it can be restored."""
-    with common.open_library(setting.load({"library": library}).settings) as shelf:
-        row = shelf.story(story)
-        shelf.delete(row.id)
-        print(f"{_title(shelf, row)} is deleted. Bring it back with: fabula restore {row.id}")
+    done = _done(story, library, lambda shelf, row: shelf.delete(row.id))
+    print(f"{done.title} is deleted. Bring it back with: fabula restore {done.id}")
 
 
 @common.handled
 def restore(story: Story, library: common.LibraryOption = None) -> None:
     """Bring back a story that was archived or deleted."""
+    done = _done(story, library, lambda shelf, row: shelf.restore(row.id), deleted=True)
+    print(f"{done.title} is back. Go on with: fabula continue {done.id}")
+
+
+class _Done(NamedTuple):
+    """A story that something was done with, and what it is called now."""
+
+    id: str
+    title: str
+
+
+def _done(
+    story: str, library: str | None, act: Callable[[Library, StoryRow], object], *, deleted: bool = False
+) -> _Done:
+    """Find a story, a deleted one too where ``deleted`` says so, and do ``act`` with it."""
     with common.open_library(setting.load({"library": library}).settings) as shelf:
-        row = shelf.story(story, deleted=True)
-        shelf.restore(row.id)
-        print(f"{_title(shelf, row)} is back. Go on with: fabula continue {row.id}")
-
-
-def _title(shelf: Library, row: StoryRow) -> str:
-    return line(read_story(shelf, row).title)
+        row = shelf.story(story, deleted=deleted)
+        act(shelf, row)
+        return _Done(row.id, line(read_story(shelf, row).title))

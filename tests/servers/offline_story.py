@@ -12,20 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-PROMPT = (
-    "<|write|><|tags|>fantasy, warm, third person, past<|cast|><she1> the <role1>, stubborn<|summary|><she1> came to "
-    "<place1>.<|last|><she1> knocked.<|beat|>setup 2/8: <she1> looks for <item1> in <place1>.<|stage|><she1><|text|>"
-)
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "title": {"type": "string", "maxLength": 40},
-        "tone": {"enum": ["eerie", "warm", "dry"]},
-        "beats": {"type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "string", "maxLength": 30}},
-    },
-    "required": ["title", "tone", "beats"],
-    "additionalProperties": False,
-}
+from questions import PROMPT, SCHEMA
+
 REGEX = r"(red|green) [a-z]{3,8}\."
 BANNED = ("<she1>", "<item1>", "<place1>")
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from offline_story import BANNED, REGEX, SCHEMA
+from offline_story import BANNED, REGEX
+from questions import SCHEMA
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 

@@ -14,26 +14,12 @@ from typing import Any
 import jsonschema
 import pytest
 from cli_runner import process, wait_for
+from questions import PROMPT, SCHEMA
 from vllm_served import Served, post
 
 from agents.serving import process as serving
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
-
-PROMPT = (
-    "<|write|><|tags|>fantasy, warm, third person, past<|cast|><she0> the <role1>, stubborn<|summary|><she0> came to "
-    "<place0>.<|last|><she0> knocked.<|beat|>setup 2/8: <she0> looks for <item0> in <place0>.<|stage|><she0><|text|>"
-)
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "title": {"type": "string", "maxLength": 40},
-        "tone": {"enum": ["eerie", "warm", "dry"]},
-        "beats": {"type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "string", "maxLength": 30}},
-    },
-    "required": ["title", "tone", "beats"],
-    "additionalProperties": False,
-}
 
 
 def test_the_model_and_both_adapters_are_served_by_name(vllm_server: Served) -> None:
