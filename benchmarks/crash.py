@@ -7,8 +7,6 @@ come at a random time of the process's life, half shortly after a random model c
 
 from __future__ import annotations
 
-import argparse
-import os
 import random
 import subprocess
 import sys
@@ -18,20 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.engines.scripted import digest
+from benchmarks import killing
+from benchmarks.killing import PREMISE
 from benchmarks.report import Report
 from planner.session import read_story
 from planner.store import Library
 
-PREMISE = "A lighthouse keeper finds a door under the sea"
 PARAGRAPHS = 8
 DELAY = 0.012
 
 
 @dataclass
-class Tally:
-    kills: int = 0
+class Tally(killing.Tally):
     in_writing: int = 0
-    lost: int = 0
     doubled: int = 0
     different: int = 0
     repeated_calls: int = 0
@@ -42,18 +39,13 @@ class Cage:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.library = folder / "library.db"
+        self.library = killing.library_of(folder)
         self.log = folder / "calls.log"
-        self.environment = {
-            "PATH": os.environ["PATH"], "HOME": str(folder), "SCRIPTED_LOG": str(self.log), "SCRIPTED_DELAY": str(DELAY),
-            "FABULA_LIBRARY": str(self.library), "PYTHONPATH": str(Path(__file__).parent.parent),
-        }  # fmt: skip
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "cli", *arguments, "--engine", "scripted", "--quiet"], cwd=self.folder,
-            env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        )  # fmt: skip
+        return killing.start(
+            self.folder, DELAY, *arguments, "--quiet", log=self.log, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
 
     def finish(self, *arguments: str) -> None:
         process = self.start(*arguments)
@@ -158,10 +150,7 @@ def run(kills: int, seed: int = 0) -> Tally:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    args = killing.wishes(__doc__, kills=100)
     tally = run(args.kills, args.seed)
     print(f"{tally.kills} kills, {tally.in_writing} of them after a model call was made")
     report = Report("crash")

@@ -7,8 +7,6 @@ torn otherwise. What an accepted paragraph says is checked against what the sess
 
 from __future__ import annotations
 
-import argparse
-import os
 import random
 import subprocess
 import sys
@@ -19,10 +17,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import killing
+from benchmarks.killing import PREMISE, library_of
 from benchmarks.report import Report
 from planner.store import Library
 
-PREMISE = "A lighthouse keeper finds a door under the sea"
 DELAY = 0.004
 """Seconds that a model call takes, so that kills fall into calls as well as between them."""
 _COMMANDS = (
@@ -42,11 +41,8 @@ _COMMANDS = (
 
 
 @dataclass
-class Tally:
-    kills: int = 0
+class Tally(killing.Tally):
     commands: int = 0
-    lost: int = 0
-    """Stories that did not hold all that had been answered for."""
     torn: int = 0
     """Commands that were done in part."""
     unreadable: int = 0
@@ -62,14 +58,10 @@ class Driven:
 
     def __init__(self, folder: Path, story: str) -> None:
         self.folder, self.story = folder, story
-        environment = {
-            "PATH": os.environ["PATH"], "HOME": str(folder), "SCRIPTED_DELAY": str(DELAY),
-            "FABULA_LIBRARY": str(folder / "library.db"), "PYTHONPATH": str(Path(__file__).parent.parent),
-        }  # fmt: skip
         wishes = () if story else ("--paragraphs", "60", "--seed", "1")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "cli", "session", story or PREMISE, "--plain", "--engine", "scripted", *wishes],
-            cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        self.process = killing.start(
+            folder, DELAY, "session", story or PREMISE, "--plain", *wishes,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.said: list[str] = []
 
@@ -108,7 +100,7 @@ class Driven:
 
 def held(folder: Path, story: str) -> list[str]:
     """The story's paragraphs as the library has them."""
-    with Library.open(folder / "library.db") as library:
+    with Library.open(library_of(folder)) as library:
         return [row.text for row in library.path(library.head(story))]
 
 
@@ -138,7 +130,7 @@ def one_life(folder: Path, story: str, rng: random.Random, tally: Tally, seen: l
             tally.unreadable += 1
             return story
         if not story:
-            with Library.open(folder / "library.db") as library:
+            with Library.open(library_of(folder)) as library:
                 story = library.stories()[0].id
         tally.lost += held(folder, story) != seen[-1]
         proposed = _proposed(driven.said, "")
@@ -204,7 +196,7 @@ def _opens(folder: Path, story: str) -> bool:
     try:
         before = held(folder, story)
         done = driven.obeys("/write It goes on.", "zzlast")
-        with Library.open(folder / "library.db") as library:
+        with Library.open(library_of(folder)) as library:
             whole = all(library.summary(row.id) for row in library.path(library.head(story)))
         return done and whole and held(folder, story) == [*before, "It goes on."]
     finally:
@@ -212,10 +204,7 @@ def _opens(folder: Path, story: str) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    args = killing.wishes(__doc__, kills=50)
     tally = run(args.kills, args.seed)
     print(f"{tally.kills} kills; {tally.commands} commands were answered before them")
     report = Report("session_crash")
