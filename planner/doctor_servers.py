@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from agents.engines import open_engine
 from agents.engines.base import Engine, Prompt, Request, Sampling
-from agents.engines.client import KEY_VARIABLES, Client
+from agents.engines.client import KEY_VARIABLES, UNNAMED, Client
 from planner.check import Check, tried
 from planner.context import ROLES
 from planner.routing import Route, route, routes, shown
@@ -78,7 +78,7 @@ def _optional(settings: Settings) -> Check:
     return dataclasses.replace(check, state="off", todo="Only needed for --engine server.")
 
 
-def _server(name: str, url: str, key_variable: str, served: list[Served]) -> Check:
+def _server(name: str, url: str, key_variable: str | None, served: list[Served]) -> Check:
     """Who answers at ``url`` and what is served there, which goes into ``served``."""
     client = Client(url, key_variable, _SECONDS, 0)
     try:
@@ -96,8 +96,10 @@ def _server(name: str, url: str, key_variable: str, served: list[Served]) -> Che
     return Check(name, "ok", f"{shown(url)} serves {_inventory(served)}")
 
 
-def _about_key(key_variable: str) -> str:
+def _about_key(key_variable: str | None) -> str:
     """What is wrong with a key that was refused: where it should be, never what it is."""
+    if key_variable is None:
+        return f"No key was given for it: {UNNAMED}."
     names = (key_variable,) if key_variable else KEY_VARIABLES
     kept = next((name for name in names if os.environ.get(name)), "")
     return f"The server does not take the key in {kept}." if kept else f"There is no key: set {names[0]}."

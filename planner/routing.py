@@ -16,20 +16,24 @@ from prompts.errors import InputError
 
 
 class Route(NamedTuple):
-    """One engine. Roles with equal routes share it. Only a server's route has an address, a prompt style and a key's name."""
+    """One engine. Roles with equal routes share it. Only a server's route has an address, a prompt style and a key's name.
+
+    An empty ``key_variable`` means the variables that are looked into where none is named, None that no key is sent.
+    """
 
     engine: str
     model: str
     server: str = ""
     prompt: PromptName = "auto"
-    key_variable: str = ""
+    key_variable: str | None = ""
 
 
 def route(settings: Settings, role: Role) -> Route:
     """Where the calls of ``role`` go.
 
-    A role on an engine or a server of its own takes no model, prompt style or key from the top level: they are named for
-    another model, and a key is never sent to a server that it wasn't given for.
+    A role on an engine or a server of its own takes no model or prompt style from the top level: they are named for another
+    model. A key goes to the server that it was given for and to no other: that of the top level to the top level's server,
+    and to a role's own server only one that the role names.
     """
     own: RoleSettings = getattr(settings.roles, role)
     engine = own.engine or ("server" if own.server else settings.engine)
@@ -39,7 +43,8 @@ def route(settings: Settings, role: Role) -> Route:
     if engine != "server":
         return Route(engine, model)
     prompt = own.prompt or (settings.prompt if near else "auto")
-    key = own.key_variable if own.key_variable is not None else settings.key_variable if near else ""
+    same = server == settings.server.rstrip("/")
+    key = own.key_variable or (None if not same else settings.key_variable if own.key_variable is None else "")
     return Route(engine, model, server, prompt, key)
 
 

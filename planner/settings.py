@@ -38,7 +38,8 @@ class _Section(BaseModel):
 class RoleSettings(_Section):
     """Where one role's calls go and how they are drawn; what is not set is as at the top level.
 
-    A role with an engine or a server of its own takes neither model, prompt style nor key from the top level.
+    A role with an engine or a server of its own takes neither model nor prompt style from the top level, and a server of its
+    own gets no key but the one in its own ``key_variable``.
     """
 
     engine: EngineName | None = None
@@ -101,7 +102,10 @@ class Settings(_Section):
     prompt: PromptName = "auto"
     """How a served model is asked: as a chat, as a text to go on with, or in the bundled model's slots."""
     key_variable: KeyVariable = ""
-    """Name of the environment variable that holds the server's key; empty: FABULA_API_KEY, then OPENAI_API_KEY."""
+    """Name of the environment variable that holds the key of ``server``; empty: FABULA_API_KEY, then OPENAI_API_KEY.
+
+    No other server gets it: a role with a server of its own names the variable of that server's key itself.
+    """
     server_timeout: Annotated[float, Field(gt=0, le=86_400)] = 600
     """Seconds that a server may take for an answer."""
     server_retries: Annotated[int, Field(ge=0, le=100)] = 7

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 KEY_VARIABLES = ("FABULA_API_KEY", "OPENAI_API_KEY")
+UNNAMED = "name the environment variable that holds it in the key_variable of the role's own settings"
+"""What to do where a role's own server wants a key and none was given for it."""
 RETRIES = 7
 """Tries after the first one. With waits of 0.5, 1, 2 ... 20 s they last about 50 s: the time in which a server restarts."""
 TIMEOUT = 600.0
@@ -41,11 +43,12 @@ class Unreadable(Exception):
 class Client:
     """A server at ``url`` (with its ``/v1``). ``key_variable`` names the environment variable that holds its key.
 
+    Empty, ``KEY_VARIABLES`` are looked into; None, no key is sent, whatever the environment holds.
     ``sleep`` waits between tries (seconds).
     """
 
     def __init__(
-        self, url: str, key_variable: str = "", timeout: float = TIMEOUT, retries: int = RETRIES,
+        self, url: str, key_variable: str | None = "", timeout: float = TIMEOUT, retries: int = RETRIES,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
         import httpx2
@@ -53,7 +56,7 @@ class Client:
 
         self.url, self.retries, self._sleep = url, retries, sleep
         self.shown = without_secrets(url)
-        self.names = (key_variable,) if key_variable else KEY_VARIABLES
+        self.names = () if key_variable is None else (key_variable,) if key_variable else KEY_VARIABLES
         self._key = next((os.environ[name] for name in self.names if os.environ.get(name)), "none")
         limits = httpx2.Limits(
             max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=_IDLE_SECONDS
@@ -176,7 +179,8 @@ class _explained:  # noqa: N801 - reads as a statement: with _explained(client)
                 f"No answer from the server at {url}; start it or correct the address, then try again."
             ) from error
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-            raise EngineError(f"The server at {url} wants another key; set {self.client.names[0]}.") from error
+            wants = f"another key; set {self.client.names[0]}" if self.client.names else f"a key; {UNNAMED}"
+            raise EngineError(f"The server at {url} wants {wants}.") from error
         if isinstance(error, openai.NotFoundError):
             raise EngineError(
                 f"The server at {url} no longer has what was asked for ({_reason(error, self.client._key)}); load the "

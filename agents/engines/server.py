@@ -42,7 +42,7 @@ class ServerEngine:
     name = "server"
 
     def __init__(
-        self, url: str, model: str = "", *, prompt: PromptStyle = "auto", key_variable: str = "",
+        self, url: str, model: str = "", *, prompt: PromptStyle = "auto", key_variable: str | None = "",
         timeout: float = TIMEOUT, retries: int = RETRIES,
     ) -> None:  # fmt: skip
         self.url = url

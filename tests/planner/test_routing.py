@@ -88,14 +88,14 @@ def test_a_role_is_as_the_top_level_where_it_says_nothing() -> None:
 def test_a_role_on_a_server_of_its_own_takes_neither_model_nor_prompt_nor_key_of_another() -> None:
     roles = {"generator": {"server": THERE}, "outline": {"server": f"{HERE}/"}}
     known = settings(engine="server", server=HERE, model="m", prompt="slots", key_variable="A_KEY", roles=roles)
-    assert route(known, "generator") == Route("server", "", THERE, "auto", "")
+    assert route(known, "generator") == Route("server", "", THERE, "auto", None)
     assert route(known, "outline") == route(known, "premise")
 
 
 def test_a_role_with_a_server_goes_there_whatever_the_others_run_on() -> None:
     roles = {"generator": {"server": THERE, "model": "g"}, "outline": {"engine": "scripted"}}
     known = settings(engine="embedded", model="folder", roles=roles)
-    assert route(known, "generator") == Route("server", "g", THERE, "auto", "")
+    assert route(known, "generator") == Route("server", "g", THERE, "auto", None)
     assert route(known, "outline") == Route("scripted", "")
     assert route(known, "premise") == Route("embedded", "folder")
 
