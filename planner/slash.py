@@ -77,7 +77,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("branches", "", "Show the branches.", plan.branches),
     Command("switch", "NAME", "Go on in another branch.", plan.switch),
     Command("compare", "A [B]", "Compare branch A with B, or with this one.", plan.compare, ("diff",)),
-    Command("auto", "[beat|end|N]", "Write on until the beat or the story ends.", text.auto, (), ("beat", "end")),
+    Command(
+        "auto", "[beat|chapter|end|N] [notes]", "Write on alone; what has a finding waits, with notes even a note.",
+        text.auto, (), ("beat", "chapter", "end"),
+    ),
     Command(
         "export", "FORMAT [PATH]", "Make a file of the story.", plan.export, (),
         ("docx", "epub", "html", "json", "md", "pdf", "txt"),

@@ -6,10 +6,9 @@ Invariant: as in slash_text.py, no story logic stands here, and numbers are thos
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from agents.text import sentences
-from planner.session import Session, read_story
+from planner.session import Session
 from planner.slash_text import Misused, Reply, counted, findings_in_words, split_number, text_in, whole, written
 from planner.state import Entity
 from prompts.errors import InputError
@@ -190,24 +189,11 @@ def compare(session: Session, argument: str) -> Reply:
 
 def export(session: Session, argument: str) -> Reply:
     """The branch as it stands, as a file; what is there already stays."""
-    from planner.export import files
-    from planner.export.book import Wanted, make_book
+    from planner.export.branch import export_branch, meant
     from planner.export.formats import Format
-    from planner.export.formats import export as exported
 
     kind, _, where = text_in(argument).partition(" ")
     if kind.lower() not in set(Format):
         raise InputError(f"There is no format {kind!r}; choose {', '.join(Format)}.")
-    library, story, name = session.library, session.story, session.context.branch
-    known = next((info.updated for info in library.stories(hidden=True) if info.id == story.id), story.created)
-    book = make_book(
-        read_story(library, story, name), modified=known, summary=session.snapshot().summary,
-        facts=(*library.facts(session.state.get("head")), *library.pinned(story.id)),
-        wanted=Wanted(),
-    )  # fmt: skip
-    path = Path(where.strip() or f"{files.slug(book.title, story.id)}.{kind.lower()}").expanduser()
-    if path.exists():
-        raise InputError(f"{path} is there already; name another file behind /export {kind}.")
-    data, notes = exported(book, Format(kind.lower()))
-    files.write(path, data, force=False)
+    path, notes = export_branch(session, Format(kind.lower()), meant(where.strip()) if where.strip() else None)
     return Reply((f"Written to {path}.", *notes))

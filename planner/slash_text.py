@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.text import sentences
+from planner.auto import Until, write_on
+from planner.merging import Place, merged
 from planner.session import Session
 from planner.state import Finding
 from prompts.errors import InputError, WritingStopped
@@ -19,6 +21,7 @@ from prompts.errors import InputError, WritingStopped
 Changed = Literal["text", "plan", "nothing"]
 _AROUND = 45
 """Characters that are shown on either side of what was searched for."""
+_ENDS: dict[str, Until] = {"beat": "beat", "chapter": "chapter", "end": "end"}
 _END = "The story is at its end. /undo goes back, /beat add goes on, /export makes a file of it."
 
 
@@ -123,15 +126,15 @@ def pick(session: Session, argument: str) -> Reply:
 
 
 def merge(session: Session, argument: str) -> Reply:
-    """Join sentences of several alternatives in the order that is asked for; the same sentence is said once."""
+    """Join sentences of several alternatives in the order that is asked for."""
     parts = text_in(argument).split()
-    found, joined = session.alternatives(), dict[str, None]()
+    found, places = session.alternatives(), list[Place]()
     for part in parts:
         number, _, wanted = part.partition(":")
-        all_of_it = sentences(_nth(found, whole(number)))
-        for place in _places(wanted, len(all_of_it)) if wanted else range(len(all_of_it)):
-            joined[all_of_it[place]] = None
-    return accept(session, " ".join(joined))
+        count = len(sentences(_nth(found, whole(number))))
+        chosen = _places(wanted, count) if wanted else range(count)
+        places += [(whole(number) - 1, sentence) for sentence in chosen]
+    return accept(session, merged(found, places))
 
 
 def _places(wanted: str, count: int) -> list[int]:
@@ -220,26 +223,19 @@ def _excerpt(text: str, words: str) -> str:
 
 
 def auto(session: Session, argument: str) -> Reply:
-    """Write on by itself; what has findings waits for a person. Ends between two paragraphs when the session's stop says so."""
-    argument = argument.lower() or "beat"
-    wanted = None if argument in {"beat", "end"} else whole(argument)
-    told: list[str] = []
-    if session.proposal():
-        session.accept()
-    begun, beat = written(session), None
-    while wanted is None or len(told) < wanted:
-        if session.context.stop():
-            raise WritingStopped(f"Stopped; {_standing(session).lower()}")
-        position = session.state.get("arc")
-        if beat is not None and argument == "beat" and position and position.beat != beat:
-            break
-        draft = session.propose()
-        if draft is None:
-            break
-        if draft.findings:
-            said = [f"Paragraph {written(session) + 1} waits for you.", *findings_in_words(draft.findings)]
-            return Reply((*said, "/accept takes it, /reroll writes another."), "text", (*told, draft.text))
-        beat = session.state["arc"].beat if beat is None else beat
-        told.append(session.accept().text)
-    end = [_END] if session.done else []
-    return Reply((f"{counted(written(session) - begun, 'paragraph')} written.", *end), "text", tuple(told))
+    """Write on alone until the beat (nothing said), the chapter or the story ends, or N paragraphs; what has a finding waits."""
+    words = argument.lower().split()
+    notes = words[-1:] == ["notes"]
+    wanted = words[: len(words) - notes] or ["beat"]
+    if len(wanted) > 1:
+        raise Misused
+    until: Until | int = _ENDS.get(wanted[0]) or whole(wanted[0])
+    rest = write_on(session, until, notes=notes)
+    told = tuple(row.text for row in rest.rows)
+    if rest.why == "stopped":
+        raise WritingStopped(f"Stopped; {_standing(session).lower()}")
+    if rest.draft:
+        said = [f"Paragraph {written(session) + 1} waits for you.", *findings_in_words(rest.draft.findings)]
+        return Reply((*said, "/accept takes it, /reroll writes another."), "text", (*told, rest.draft.text))
+    why = {"end": (_END,), "beat": ("The beat is at its end.",), "chapter": ("The chapter is at its end.",)}
+    return Reply((f"{counted(len(told), 'paragraph')} written.", *why.get(rest.why, ())), "text", told)

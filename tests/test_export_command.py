@@ -141,6 +141,22 @@ def test_a_full_disk_is_one_clear_line_and_leaves_no_file() -> None:
     assert files() == before
 
 
+def test_a_branch_is_exported_and_shown_by_its_name() -> None:
+    story = write("--title", "Below", paragraphs=3)
+    with Library.open() as library:
+        first = library.path(library.head(story))[0]
+        library.set_head(story, "darker", first.id)
+    told = json.loads(fabula("export", story, "--to", "json", "--out", "-", "--branch", "darker").stdout)
+    assert [paragraph["text"] for paragraph in told["paragraphs"]] == [first.text]
+    assert {fact["paragraph"] for fact in told["facts"]} <= {0}
+    shown = json.loads(fabula("show", story, "--json", "--branch", "darker").stdout)
+    assert shown == {key: value for key, value in told.items() if key not in {"fabula", "facts"}}
+    for command in (("export", story, "--to", "md"), ("show", story)):
+        said = error_of(fabula(*command, "--branch", "brighter"))
+        assert said == "There is no branch 'brighter'; there are darker, main."
+    assert "below.md" not in files()
+
+
 def test_an_unfinished_story_says_so() -> None:
     story = write("--title", "Below", paragraphs=5)
     with Library.open() as library:

@@ -11,11 +11,13 @@ import typer
 
 from planner import settings as setting
 from planner.commands import common
+from planner.commands.branches import BranchOption, head_of
 from planner.export import files
-from planner.export.book import Book, Wanted, make_book
+from planner.export.book import Book, Wanted
+from planner.export.branch import book_of
 from planner.export.formats import BINARY, Format
 from planner.export.formats import export as exported
-from planner.session import MAIN, read_story
+from planner.session import MAIN
 from planner.store import Library
 from prompts.errors import InputError
 
@@ -33,6 +35,7 @@ def export(
     outline: Annotated[bool, Wish("--outline", help="Add the outline. JSON always holds it.")] = False,
     summary: Annotated[bool, Wish("--summary", help="Add the summary. JSON always holds it.")] = False,
     facts: Annotated[bool, Wish("--facts", help="Add what holds in the story's world. JSON always holds it.")] = False,
+    branch: BranchOption = MAIN,
     library: common.LibraryOption = None,
 ) -> None:
     """Export a story as Markdown, text, HTML, EPUB, Word, PDF or JSON."""
@@ -41,7 +44,7 @@ def export(
     if out and out != "-":
         files.check_target(Path(out), force)
     with common.open_library(setting.load({"library": library}).settings) as shelf:
-        book = _book(shelf, story, Wanted(outline, summary, facts))
+        book = _book(shelf, story, branch, Wanted(outline, summary, facts))
     path = Path(out or f"{files.slug(book.title, book.origin.story)}.{to}")
     if out != "-":
         files.check_target(path, force)
@@ -56,14 +59,7 @@ def export(
         print(note, file=sys.stderr)
 
 
-def _book(shelf: Library, prefix: str, wanted: Wanted) -> Book:
+def _book(shelf: Library, prefix: str, branch: str, wanted: Wanted) -> Book:
     row = shelf.story(prefix)
-    head = shelf.head(row.id, MAIN)
-    modified = next((info.updated for info in shelf.stories(hidden=True) if info.id == row.id), row.created)
-    return make_book(
-        read_story(shelf, row),
-        modified=modified,
-        summary=shelf.summary(head) if head else None,
-        facts=(*shelf.facts(head), *shelf.pinned(row.id)),
-        wanted=wanted,
-    )
+    head = head_of(shelf, row.id, branch)
+    return book_of(shelf, row, branch, shelf.summary(head) if head else None, wanted)

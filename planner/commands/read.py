@@ -13,9 +13,11 @@ from rich.text import Text
 
 from planner import settings as setting
 from planner.commands import common
+from planner.commands.branches import BranchOption, head_of
 from planner.display import MEASURE, genre_line, outline_table, premise_panel
 from planner.manuscript import outline_markdown, to_json, to_markdown
 from planner.session import MAIN, Manuscript, read_story
+from planner.state import Summary
 from planner.store import Library
 from planner.world import fold, in_words
 from prompts.errors import InputError
@@ -61,21 +63,23 @@ def show(
     ] = False,
     markdown: Annotated[bool, Flag("--md", help="Plain Markdown.")] = False,
     as_json: common.JsonOption = False,
+    branch: BranchOption = MAIN,
     library: common.LibraryOption = None,
 ) -> None:
     """Show a story, or one side of its state."""
     if sum((outline, summary, world)) > 1:
         raise InputError("Choose one of --outline, --summary and --world.")
     with common.open_library(setting.load({"library": library}).settings) as shelf:
-        read = read_story(shelf, shelf.story(story))
+        row = shelf.story(story)
+        head = head_of(shelf, row.id, branch)
+        read = read_story(shelf, row, branch)
         if outline:
             _show_outline(read, markdown, as_json)
         elif summary:
-            _show_summary(shelf, read, as_json)
+            _show_summary(shelf.summary(head) if head else None, as_json)
         elif world:
-            _show_world(shelf, read, as_json)
+            _show_world(shelf, read, head, as_json)
         elif as_json:
-            head = shelf.head(read.story.id, MAIN)
             print(json.dumps(to_json(read, shelf.summary(head) if head else None), ensure_ascii=False, indent=2))
         elif markdown or not Console().is_terminal:
             print(to_markdown(read), end="")
@@ -112,18 +116,16 @@ def _show_outline(read: Manuscript, markdown: bool, as_json: bool) -> None:
         console.print(outline_table(list(read.outline.beats)))
 
 
-def _show_summary(shelf: Library, read: Manuscript, as_json: bool) -> None:
-    head = shelf.head(read.story.id, MAIN)
-    summary = shelf.summary(head) if head else None
+def _show_summary(summary: Summary | None, as_json: bool) -> None:
     if as_json:
         print(summary.model_dump_json(indent=2) if summary else "null")
     else:
         Console(width=min(MEASURE, Console().width)).print(Text(summary.text if summary else "(nothing to sum up yet)"))
 
 
-def _show_world(shelf: Library, read: Manuscript, as_json: bool) -> None:
+def _show_world(shelf: Library, read: Manuscript, head: str | None, as_json: bool) -> None:
     """The world is folded from the facts anew, so what is shown is what the paragraphs say."""
-    facts = shelf.facts(shelf.head(read.story.id, MAIN))
+    facts = shelf.facts(head)
     now = sorted(fold((*facts, *shelf.pinned(read.story.id))), key=lambda fact: (fact.subject, fact.paragraph))
     if as_json:
         print(json.dumps([fact.model_dump(mode="json") for fact in now], ensure_ascii=False, indent=2))

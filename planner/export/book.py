@@ -14,17 +14,13 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
+from planner.chapters import parting
 from planner.export import clean
 from planner.manuscript import to_json
 from planner.session import Manuscript
 from planner.state import Fact, Outline, Premise, Summary
 from planner.world import fold, in_words
 from prompts.errors import InputError
-
-CHAPTER = 4
-"""Paragraphs that a beat has on average in a story whose beats are chapters."""
-SCENE = 2
-"""The same in a story whose beats are parted by a section break; in a shorter one they are not parted at all."""
 
 Kind = Literal["prose", "list", "numbered"]
 
@@ -131,14 +127,14 @@ def _chapters(read: Manuscript) -> tuple[Chapter, ...]:
         for beat, run in itertools.groupby(read.paragraphs, key=lambda paragraph: paragraph.beat)
     ]
     runs = [(beat, texts) for beat, texts in runs if texts]
-    each = sum(len(texts) for _, texts in runs) / len(runs) if runs else 0
+    parted = parting([len(texts) for _, texts in runs])
     beats = read.outline.beats if read.outline else ()
-    if each >= CHAPTER and len(runs) > 1 and beats:
+    if parted == "chapters" and beats:
         return tuple(
             Chapter(_heading(number, beats[beat].label if beat < len(beats) else ""), (texts,))
             for number, (beat, texts) in enumerate(runs, 1)
         )
-    if each >= SCENE:
+    if parted != "nothing":
         return (Chapter("", tuple(texts for _, texts in runs)),)
     return (Chapter("", (tuple(itertools.chain.from_iterable(texts for _, texts in runs)),)),) if runs else ()
 

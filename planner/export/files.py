@@ -35,24 +35,29 @@ def slug(title: str, otherwise: str) -> str:
     return otherwise
 
 
-def check_target(path: Path, force: bool) -> None:
-    """Find out before any work that a file cannot be written. Raises ``InputError``."""
-    with _told(path):
+def check_target(path: Path, force: bool, flag: str = "--out ") -> None:
+    """Find out before any work that a file cannot be written. Raises ``InputError``.
+
+    ``flag`` is what a person named the file with; it is empty where that was no command line.
+    """
+    with told(path):
         if path.is_dir():
-            raise InputError(f"--out {path} is a folder; name a file in it.")
+            raise InputError(f"{flag}{path} is a folder; name a file in it.")
         if path.exists() and not path.is_file():
-            raise InputError(f"--out {path} is not a file; name one, or use --out - for the standard output.")
+            stdout = f", or use {flag}- for the standard output" if flag else ""
+            raise InputError(f"{flag}{path} is not a file; name one{stdout}.")
         if path.exists() and not force:
-            raise InputError(f"{path} is there already; give another --out, or --force to replace it.")
+            wanted = f"give another {flag.strip()}, or --force to replace it" if flag else "name another file"
+            raise InputError(f"{path} is there already; {wanted}.")
         folder = path.absolute().parent
         if not folder.is_dir():
-            raise InputError(f"--out {path}: the folder {folder} does not exist; make it first.")
+            raise InputError(f"{flag}{path}: the folder {folder} does not exist; make it first.")
 
 
-def write(path: Path, data: bytes, force: bool) -> None:
+def write(path: Path, data: bytes, force: bool, flag: str = "--out ") -> None:
     """Write ``path`` whole, by way of a file beside it. Raises ``InputError`` when that cannot be done."""
-    check_target(path, force)
-    with _told(path):
+    check_target(path, force, flag)
+    with told(path):
         target = Path(os.path.realpath(path))  # a link stays a link
         beside = target.with_name(f".fabula-{secrets.token_hex(6)}.tmp")
         try:
@@ -60,7 +65,7 @@ def write(path: Path, data: bytes, force: bool) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())  # so that a full disk is known before the old file is gone
-            check_target(path, force)
+            check_target(path, force, flag)
             beside.replace(target)
         finally:
             with contextlib.suppress(FileNotFoundError, PermissionError):  # it never came to be, or is the target now
@@ -68,8 +73,8 @@ def write(path: Path, data: bytes, force: bool) -> None:
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turn what the system says of ``path`` into one sentence."""
+def told(path: Path) -> Iterator[None]:
+    """Turn what the system says of ``path`` into one sentence: raises ``InputError``."""
     try:
         yield
     except OSError as error:

@@ -16,7 +16,6 @@ from textual.screen import Screen
 from agents.text import sentences, whole_sentences
 from planner.rows import ParagraphRow
 from planner.session import Session
-from planner.tui.auto import Until, write_on
 from planner.tui.dialogs import Ask, Choice
 from planner.tui.page import Page
 from planner.tui.reroll import Alternatives
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from planner.tui.teller import Teller
 
 T = TypeVar("T")
-_UNTIL: dict[str, Until] = {"e": "end", "b": "beat", "f": "finding"}
 
 
 class Teaching(Screen[None]):
@@ -249,17 +247,6 @@ class Deeds(Teaching):
             return "There again." if steps else "There is nothing to bring again."
 
         self._later(self.tell("Bringing again", Session.redo, told))
-
-    @work(group="deeds")
-    async def action_auto(self) -> None:
-        """Write on alone, until something is reached or any key is pressed."""
-        answers = [("e", "to the end"), ("b", "to the end of this beat"), ("f", "until a finding, even a note")]
-        until = await self.app.push_screen_wait(Choice("Write on by itself …", answers))
-        if until is None or self.streams:
-            return
-        self.auto = True
-        stop = self.teller.stop.is_set
-        await self.tell("Writing", lambda session: write_on(session, _UNTIL[until], stop), str, streams=True)
 
     def action_escape(self) -> None:
         """Stop the writing between two words; else let go of the marked paragraph."""

@@ -32,7 +32,7 @@ _KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     )),
     ("Ways", (
         ("u  Ctrl+R", "take back; bring again"), ("b  B", "branch here; all branches"), ("c", "compare branches"),
-        ("J", "go back to a paragraph"), ("L  q", "library; quit"),
+        ("J", "go back to a paragraph"), ("X", "a file of the story"), ("L  q", "library; quit"),
     )),
     ("Looking", (
         ("j k ↑ ↓", "scroll; Space and PgUp by pages"), ("g  G", "top; bottom"), ("[  ]", "mark a paragraph, for e and J"),

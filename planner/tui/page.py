@@ -32,7 +32,8 @@ class Page(ScrollView, can_focus=True):
     """The story's text. It asks for earlier paragraphs (``Earlier``) when the reader comes near the top of what it has."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"page--{name}" for name in ("text", "title", "mark", "proposal", "stream", "hint", "margin", "chosen", "plain")
+        f"page--{name}"
+        for name in ("text", "title", "chapter", "mark", "proposal", "stream", "hint", "margin", "chosen", "plain")
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "scroll_down", "Down", show=False),
@@ -56,6 +57,7 @@ class Page(ScrollView, can_focus=True):
         self.rows: list[ParagraphRow] = []
         self.chosen: int | None = None
         self.labels: tuple[str, ...] = ()
+        self.chapters = False
         self._heading = ("", "")
         self._tail: Tail | None = None
         self._kept: dict[str, Block] = {}
@@ -71,8 +73,9 @@ class Page(ScrollView, can_focus=True):
         return max(min(MEASURE, self.size.width - 2 * GUTTER), 8)
 
     def show(
-        self, rows: Sequence[ParagraphRow], labels: Sequence[str], title: str, below: str, tail: Tail | None
-    ) -> None:
+        self, rows: Sequence[ParagraphRow], labels: Sequence[str], title: str, below: str, tail: Tail | None,
+        chapters: bool = False,
+    ) -> None:  # fmt: skip
         """Show these paragraphs, the newest at the end, and ``tail`` after them. What stands above them stays."""
         known = {row.id: number for number, row in enumerate(self.rows)}
         above = self.rows[: known[rows[0].id]] if rows and rows[0].id in known else []
@@ -81,7 +84,7 @@ class Page(ScrollView, can_focus=True):
             self.labels, self._heading = tuple(labels), (title, below)
         if self.chosen is not None and not any(row.index == self.chosen for row in self.rows):
             self.chosen = None
-        self._tail = tail
+        self._tail, self.chapters = tail, chapters
         self._lay()
 
     def before(self, rows: Sequence[ParagraphRow], blocks: Sequence[Block] = (), measure: int = 0) -> None:
@@ -150,7 +153,7 @@ class Page(ScrollView, can_focus=True):
             self._kept.clear()
             self._width = width
         head = typeset.title_block(*self._heading, width)
-        blocks = typeset.page(self.rows, width, self.labels, head, None, self._kept)
+        blocks = typeset.page(self.rows, width, self.labels, head, None, self._kept, self.chapters)
         if not self.rows and self._heading[0]:
             blocks = [head]
         self._lines = _flat(blocks)

@@ -13,6 +13,7 @@ from textual.containers import HorizontalScroll, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from planner.tui.merge import Merge
 from planner.tui.safe import one_line
 
 Answer = tuple[str, str]
@@ -34,6 +35,7 @@ class Alternatives(ModalScreen[Answer | None]):
         Binding("e", "answer('edit')", show=False),
         Binding("r", "answer('more')", show=False),
         Binding("i", "answer('wish')", show=False),
+        Binding("m", "merge", show=False),
         *(Binding(str(n), f"pick({n - 1})", show=False) for n in range(1, 10)),
     ]
 
@@ -52,7 +54,7 @@ class Alternatives(ModalScreen[Answer | None]):
                     side.border_subtitle = f"{len(text.split())} words"
                     with side:
                         yield Static(Text(one_line(text)))
-            keys = "← → or 1–9 choose   ⏎ keep   e edit   r more   i more, with a wish   Esc leave"
+            keys = "← → or 1–9 choose   ⏎ keep   e edit   r more   i more, with a wish   m merge   Esc leave"
             yield Static(Text(keys, style="dim"), classes="keys")
 
     def on_mount(self) -> None:
@@ -75,6 +77,15 @@ class Alternatives(ModalScreen[Answer | None]):
 
     def action_answer(self, what: str) -> None:
         self.dismiss((what, self._texts[self._at]))
+
+    def action_merge(self) -> None:
+        """Put one together from sentences of several; leaving that leads back here."""
+
+        def merged(answer: Answer | None) -> None:
+            if answer:
+                self.dismiss(answer)
+
+        self.app.push_screen(Merge(self._texts, self._at), merged)
 
     def _mark(self) -> None:
         for number, side in enumerate(self.query(".side")):

@@ -18,6 +18,7 @@ from textual.widgets import Footer, Static
 
 from planner.store import StoryRow
 from planner.tui import typeset
+from planner.tui.long_deeds import LongDeeds
 from planner.tui.page import Page, Tail
 from planner.tui.panes import PANES, Pane
 from planner.tui.plan_deeds import PlanDeeds
@@ -45,8 +46,8 @@ _KEYS: tuple[tuple[str, str, str, str], ...] = (
     ("left_square_bracket", "choose(-1)", "", "Mark the paragraph before"),
     ("right_square_bracket", "choose(1)", "", "Mark the paragraph after"),
     ("x", "discard", "", "Drop the proposed paragraph"), ("escape", "escape", "", "Stop the writing between two words"),
-    ("L", "library", "", "Back to the library"), ("question_mark", "app.keys", "Keys", "All keys"),
-    ("q", "app.leave", "Quit", "Leave; everything is saved"),
+    ("X", "export", "", "Make a file of the story"), ("L", "library", "", "Back to the library"),
+    ("question_mark", "app.keys", "Keys", "All keys"), ("q", "app.leave", "Quit", "Leave; everything is saved"),
 )  # fmt: skip
 """Key, action, its name at the foot of the screen (empty: not there), and what it does."""
 COMMANDS_SHOWN = tuple((said, f"key {key}", action) for key, action, _, said in _KEYS if not action.startswith("app."))
@@ -58,7 +59,7 @@ _BY_WIDTH: tuple[tuple[int, frozenset[str]], ...] = (
 )  # fmt: skip
 
 
-class Room(PlanDeeds):
+class Room(PlanDeeds, LongDeeds):
     """One story, open for writing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -120,7 +121,7 @@ class Room(PlanDeeds):
         before, self.view = self.view, view
         page = self.query_one(Page)
         moved = before is None or before.rows != view.rows or before.proposal != view.proposal
-        page.show(view.rows, view.labels, view.title, view.below, _tail(view))
+        page.show(view.rows, view.labels, view.title, view.below, _tail(view), view.has_chapters)
         if moved and page.chosen is None:
             page.to_end()
         for pane in self.query(Pane):

@@ -68,6 +68,13 @@ def mark_block(label: str, width: int) -> Block:
     return Block((("mark", "", centred(f"·  {shown}  ·", width)), ("plain", "", "")))
 
 
+def chapter_block(number: int, label: str, width: int) -> Block:
+    """Where a beat begins that is a chapter; ``number`` counts from 1."""
+    lines: list[Line] = [("plain", "", ""), ("chapter", "", centred(f"Chapter {number}", width))]
+    lines += [("mark", "", centred(part, width)) for part in wrap(label, width) if part]
+    return Block((*lines, ("plain", "", "")))
+
+
 def told(row: ParagraphRow, width: int) -> Block:
     """A paragraph of the story; one that a person wrote has a mark in the margin."""
     margin = "✎" if row.meta.get("author") == "person" else ""
@@ -90,16 +97,23 @@ def streaming(text: str, width: int) -> Block:
 
 def page(
     rows: Sequence[ParagraphRow], width: int, labels: Sequence[str], head: Block, before: int | None,
-    kept: dict[str, Block],
+    kept: dict[str, Block], chapters: bool = False,
 ) -> list[Block]:  # fmt: skip
-    """Blocks of consecutive paragraphs. ``before`` is the beat of the one above the first; ``kept`` holds known blocks."""
+    """Blocks of consecutive paragraphs. ``before`` is the beat of the one above the first; ``kept`` holds known blocks.
+
+    With ``chapters`` every beat is one, also a beat that is no longer in the outline.
+    """
     blocks: list[Block] = []
     beat = before
     for row in rows:
         if row.index == 0:
             blocks.append(head)
-        if row.beat != beat and (beat is not None or row.index == 0) and row.beat < len(labels):
-            blocks.append(mark_block(labels[row.beat], width))
+        if row.beat != beat and (beat is not None or row.index == 0):
+            label = labels[row.beat] if row.beat < len(labels) else ""
+            if chapters:
+                blocks.append(chapter_block(row.beat + 1, label, width))
+            elif label:
+                blocks.append(mark_block(label, width))
         beat = row.beat
         if row.id not in kept:
             kept[row.id] = told(row, width)

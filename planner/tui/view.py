@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from planner.chapters import beats_are_chapters
 from planner.rows import ParagraphRow
 from planner.session import Session
 from planner.state import ArcPosition, Draft, Fact, Finding, Outline, Premise
@@ -46,6 +47,10 @@ class View:
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(beat.label for beat in self.outline.beats) if self.outline else ()
+
+    @property
+    def has_chapters(self) -> bool:
+        return beats_are_chapters(self.outline)
 
 
 def look(session: Session) -> View:

@@ -156,6 +156,19 @@ def test_auto_pauses_on_a_finding_and_between_paragraphs_when_it_is_stopped(file
             run(session, "/auto end")
 
 
+def test_auto_goes_to_the_end_of_a_chapter_where_beats_are_chapters(session: Session) -> None:
+    begun(session, 1)
+    with pytest.raises(InputError, match="too short to be chapters"):
+        run(session, "/auto chapter")
+    session.set_outline([beat.model_copy(update={"paragraphs": 4}) for beat in session.outline.beats])
+    reply = run(session, "/auto chapter")
+    assert (len(texts(session)), len(reply.paragraphs)) == (4, 3)
+    assert "chapter is at its end" in said(reply)
+    assert session.proposal() is None
+    run(session, "/auto chapter")
+    assert len(texts(session)) == 8
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -173,6 +186,8 @@ def test_auto_pauses_on_a_finding_and_between_paragraphs_when_it_is_stopped(file
         ("/accept", "No paragraph is proposed"),
         ("/drop", "No paragraph is proposed"),
         ("/auto forever", "Write it as /auto"),
+        ("/auto beat end", "Write it as /auto"),
+        ("/auto 0 notes", "Write it as /auto"),
         ("/unpin 1", "There is no number 1"),
         ("/pin The moon is green", "about someone"),
         ("/help nothing", "no command /nothing"),
