@@ -69,7 +69,19 @@ class Context:
         # A paragraph that this run has just added can have no calls after it yet, but for those of a node that failed.
         unasked = head is not None and head == self._added and place not in self._asked
         self._asked = {known for known in self._asked if known[0] == head} | {place}
-        return Recorded(self.engines[role], role, self.library, key, unasked, self.settings.sampling.get(role, {}))
+        return Recorded(self.engines[role], role, self.library, key, unasked, self.sampling(role))
+
+    def sampling(self, role: Role) -> dict[str, float]:
+        """What is put over the sampling that the agent of ``role`` asks with."""
+        return self.settings.sampling.get(role, {})
+
+    @property
+    def generator(self) -> GeneratorSettings:
+        """How paragraphs are drawn, as long as the role's own limit lets them be."""
+        made = self.settings.generator
+        limit = self.sampling("generator").get("max_tokens")
+        drawn = made.sampling if limit is None else made.sampling | {"max_tokens": limit}
+        return made.model_copy(update={"sampling": drawn})
 
     def hear(self, piece: str) -> None:
         """A piece of a streaming text. Raises ``WritingStopped`` when a person wants no more of it."""

@@ -17,7 +17,8 @@ class Recorded:
     """``engine`` behind the journal. ``tokens`` and ``seconds`` add up what was drawn in fresh calls.
 
     ``unasked`` says that nothing can be journalled under this key yet, which saves looking it up. ``sampling`` is put over
-    that of every request, so the journal tells what the model was really asked.
+    that of every request, so the journal tells what the model was really asked; its ``max_tokens`` is a cap, which leaves
+    shorter answers as short as they are.
     """
 
     def __init__(
@@ -36,7 +37,9 @@ class Recorded:
         key = self._key.model_copy(update={"call": self.calls})
         self.calls += 1
         if self._sampling:
-            drawn = Sampling.model_validate(request.sampling.model_dump() | self._sampling)
+            own = request.sampling.max_tokens
+            cap = {"max_tokens": min(own, self._sampling.get("max_tokens", own))}
+            drawn = Sampling.model_validate(request.sampling.model_dump() | self._sampling | cap)
             request = request.model_copy(update={"sampling": drawn})
         output = None if self._unasked else self._library.recall(key)
         if output is None:

@@ -81,7 +81,7 @@ def generate(state: StoryState, runtime: Run) -> StoryState:
     run.listen(events.Writing(position, task.beat, attempt))
     engine = run.engine("generator", "generate", story=state["story"], head=head, attempt=attempt)
     written = generator.write(
-        engine, task, run.settings.generator, seed_for(run, position.paragraph, attempt),
+        engine, task, run.generator, seed_for(run, position.paragraph, attempt),
         check=lambda text: _examine(run, state, text)[1], on_text=run.hear if run.streams else None,
     )  # fmt: skip
     draft = Draft(

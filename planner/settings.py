@@ -53,7 +53,8 @@ class RoleSettings(_Section):
     top_k: Annotated[int, Field(ge=0)] | None = None
     repetition_penalty: Annotated[float, Field(ge=1, le=3)] | None = None
     max_tokens: Annotated[int, Field(ge=1, le=32_768)] | None = None
-    """Longest answer, in tokens of the model."""
+    """Longest answer, in tokens of the model. The generator's is the longest paragraph; for every other call it is a cap, so
+    that short ones, such as a title, stay short."""
 
 
 class Roles(_Section):

@@ -116,6 +116,22 @@ def test_each_roles_calls_arrive_where_they_should_as_they_should(
     assert len(first.asked_of("generator")) == len(second.asked) == len(story_of(story).paragraphs) == 3
 
 
+def test_a_roles_own_limit_is_a_paragraphs_length_and_leaves_short_answers_short(
+    first: RoleServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The generator's may be longer than the usual paragraph; a title is asked for under the premise's limit."""
+    monkeypatch.setenv("FIRST_KEY", KEY)
+    Path(FILE).write_text(
+        f'engine = "server"\nserver = "{first.url}"\nmodel = "base"\nprompt = "chat"\nkey_variable = "FIRST_KEY"\n'
+        '[roles.generator]\nmodel = "generator"\nmax_tokens = 900\n[roles.premise]\nmax_tokens = 500\n'
+    )
+    assert fabula("write", PREMISE, "--paragraphs", 3, "--quiet").exit_code == 0
+    assert {asked["max_tokens"] for asked in first.asked_of("generator")} == {900}
+    premise, title, *_ = first.asked_of("base")
+    assert premise["max_tokens"] == 500
+    assert title["max_tokens"] == 24
+
+
 def test_the_journal_tells_what_was_really_asked_of_whom(
     first: RoleServer, second: RoleServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
