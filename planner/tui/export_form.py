@@ -47,10 +47,10 @@ class ExportForm(ModalScreen[tuple[Format, str] | None]):
                 *(Option(Text.assemble((f"{each:<6}", "bold"), _ABOUT[each]), id=each) for each in _FORMATS)
             )
             formats.can_focus = False
-            yield formats
             with Horizontal(classes="field", id="export-file"):
                 yield Label("File")
                 yield Entry(self._path, "its name, with or without a folder", id="export-path")
+            yield formats
             yield Static(Text("↑ ↓ format   ⏎ write it   Esc leave", style="dim"), classes="keys")
 
     def on_mount(self) -> None:

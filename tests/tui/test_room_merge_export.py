@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from playing import Player, play, proposal, story_of, two
 from agents.engines.scripted import ScriptedEngine
 from agents.text import sentences
 from planner.context import ROLES
+from planner.export import branch
 from planner.export.formats import Format
 from planner.session import open_story
 from planner.store import Library, StoryRow
 from planner.tui.dialogs import Choice
 from planner.tui.export_form import ExportForm
+from planner.tui.help import Keys
 from planner.tui.merge import Merge
 from planner.tui.reroll import Alternatives
 from planner.tui.room import Room
@@ -141,6 +144,51 @@ def test_a_typed_name_marks_its_format_and_the_branch_that_is_open_is_what_is_wr
         assert "mine.txt" in player.shown, "where it is, is said on a narrow screen as well"
 
     play(library, act, size=(80, 24))
+
+
+def test_the_screen_goes_on_while_a_file_is_made(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, threads = threading.Event(), list[str]()
+
+    def slow(book: object, to: Format) -> tuple[bytes, tuple[str, ...]]:
+        threads.append(threading.current_thread().name)
+        go.wait(20)
+        return b"made", ("No font here has it.",)
+
+    monkeypatch.setattr(branch, "exported", slow)
+
+    async def act(player: Player) -> None:
+        await two(player)
+        await player.press("X")
+        await player.pilot.press("enter")
+        await player.until(lambda: bool(threads) and "Making the epub" in player.status, "making it")
+        await player.pilot.press("question_mark")
+        await player.until(lambda: isinstance(player.app.screen, Keys), "the keys")
+        await player.pilot.press("escape")
+        assert files(tmp_path) == set()
+        go.set()
+        await player.settled()
+        (name,) = files(tmp_path)
+        assert (tmp_path / name).read_bytes() == b"made"
+        assert "No font here has it." in player.shown
+        assert threads[0].startswith("teller")
+
+    play(library, act)
+
+
+def test_the_form_for_a_file_can_be_used_on_a_small_screen(library: Library, tmp_path: Path) -> None:
+    async def act(player: Player) -> None:
+        await two(player)
+        await player.press("X")
+        await player.type("small.md")
+        await player.settled()
+        assert "small.md" in player.shown
+        assert "Markdown" in player.shown
+        await player.press("enter")
+        assert files(tmp_path) == {"small.md"}
+
+    play(library, act, size=(41, 11))
 
 
 def test_a_file_that_is_there_is_replaced_only_when_a_person_says_so(library: Library, tmp_path: Path) -> None:
