@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Measure = Literal["semantic", "style", "both"]
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
-SAME: Final = 1e-6  # distances nearer than this are equal: embeddings are float32, and scaling would blow their noise up
+SAME: Final = (
+    1e-6  # distances nearer than this are equal: embeddings are float32, and scaling would blow their noise up
+)
 
 
 def distances(embeddings: NDArray[np.floating]) -> Floats:

@@ -98,7 +98,7 @@ def test_deviations_that_are_nowhere_above_zero_weigh_one() -> None:
 def test_with_few_responses_many_weights_are_zero(n: int, single: float, of_both: float) -> None:
     """The least of every prompt is scaled to 0; "both" is 0 where either is: 2/n - 1/n² when they are independent."""
     random = np.random.default_rng(5)
-    zeros = {name: 0 for name in MEASURES}
+    zeros = dict.fromkeys(MEASURES, 0)
     for _ in range(2000):
         semantic, style = unit(random.normal(size=(n, 32))), unit(random.normal(size=(n, 32)))
         for name, d in deviate({"semantic": semantic, "style": style}).items():
