@@ -7,14 +7,13 @@ transformers; each command imports what it needs, and what is not installed is s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from prompts.errors import FabulaError
+from finetune.command_errors import plain_errors as _plain_errors
+from finetune.study_cli import study_app
 
 _OPTIONS: dict[str, Any] = {"no_args_is_help": True, "add_completion": False}
 app = typer.Typer(**_OPTIONS, help="Build training data, train Fabula's models, write their cards.")
@@ -24,6 +23,7 @@ measure_app = typer.Typer(**_OPTIONS, help="Measure the training material.")
 app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
 app.add_typer(measure_app, name="measure")
+app.add_typer(study_app, name="study")
 
 RUNS = Path("runs")
 SMALL = Path("agents/models/small")
@@ -32,21 +32,6 @@ EXTRA = ("torch", "transformers", "matplotlib")
 CorporaOption = Annotated[
     Path | None, typer.Option(help="Folder of the corpora (xz-packed JSON lines with text, source, licence).")
 ]
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Failures that a person can mend end as one line and exit code 2."""
-    try:
-        yield
-    except FabulaError as error:
-        typer.echo(f"Error: {error}", err=True)
-        raise typer.Exit(2) from error
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in EXTRA:
-            raise
-        typer.echo("Error: Training needs the finetune extra: pip install 'fabula[finetune]'.", err=True)
-        raise typer.Exit(2) from error
 
 
 def need_extra() -> None:

@@ -1,4 +1,4 @@
-"""``fabula train`` and ``fabula data``: hand their arguments on to the training code.
+"""``fabula train``, ``data`` and ``study``: hand their arguments on to the training code.
 
 Invariant: nothing of finetune, and so neither torch nor transformers, is imported before one of these commands runs.
 """
@@ -29,11 +29,17 @@ def data(context: typer.Context) -> None:
     _hand_on("data_app", "fabula data", context)
 
 
+@common.handled
+def study(context: typer.Context) -> None:
+    """Let people compare texts blindly: fabula study new|rate|report ... (fabula study --help)."""
+    _hand_on("study_app", "fabula study", context)
+
+
 def _hand_on(group: str, name: str, context: typer.Context) -> None:
     try:
         commands: typer.Typer = getattr(importlib.import_module("finetune.cli"), group)
     except ModuleNotFoundError as error:
-        raise InputError("Training needs the finetune extra: pip install 'fabula[finetune]'.") from error
+        raise InputError("This needs the finetune extra: pip install 'fabula[finetune]'.") from error
     # Usage errors come out to the command line's own handler, which tells them in one line.
     code = commands(args=context.args, prog_name=name, standalone_mode=False)
     raise typer.Exit(code if isinstance(code, int) else 0)

@@ -48,7 +48,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(
     path.write_text("data: [{folder: x}]\n")
     result = RUN.invoke(app, [part.format(path) for part in line])
     assert result.exit_code == 2
-    assert result.stderr == "Error: Training needs the finetune extra: pip install 'fabula[finetune]'.\n"
+    assert result.stderr == "Error: This needs the finetune extra: pip install 'fabula[finetune]'.\n"
 
 
 def test_starting_the_program_loads_no_training_code() -> None:
