@@ -16,6 +16,8 @@ from agents.engines.base import Engine
 from agents.generator import GeneratorSettings
 from planner.events import Event, TextPiece
 from planner.journal import Recorded
+from planner.prompt_cache import CacheMeter
+from planner.role_log import RoleChange
 from planner.state import Fact, Finding, Model, Outline, Premise
 from planner.store import CallKey, Library
 from planner.world import WorldCache
@@ -44,6 +46,8 @@ class Context:
     brief: Brief
     seed: int
     settings: WriteSettings = field(default_factory=WriteSettings)
+    changes: Mapping[str, RoleChange] = field(default_factory=dict)
+    """What a person changed of the roles since the story was begun, over ``settings``."""
     branch: str = "main"
     listen: Callable[[Event], None] = lambda event: None
     gate: bool = False
@@ -57,6 +61,7 @@ class Context:
     worlds: WorldCache = field(default_factory=WorldCache)
     examined: dict[str, tuple[tuple[Fact, ...], tuple[Finding, ...]]] = field(default_factory=dict)
     """Facts and findings of the texts that were examined for the paragraph in work."""
+    cache: CacheMeter = field(default_factory=CacheMeter)
     _added: str | None = None
     _asked: set[tuple[str | None, str, int]] = field(default_factory=set)
     _last: tuple[str, str] = ("", "")
@@ -72,16 +77,18 @@ class Context:
         return Recorded(self.engines[role], role, self.library, key, unasked, self.sampling(role))
 
     def sampling(self, role: Role) -> dict[str, float]:
-        """What is put over the sampling that the agent of ``role`` asks with."""
-        return self.settings.sampling.get(role, {})
+        """What is put over the sampling that the agent of ``role`` asks with: the settings, then what a person changed."""
+        changed = self.changes[role].sampling if role in self.changes else {}
+        return {name: value for name, value in (self.settings.sampling.get(role, {}) | changed).items() if name != "n"}
 
     @property
     def generator(self) -> GeneratorSettings:
-        """How paragraphs are drawn, as long as the role's own limit lets them be."""
+        """How paragraphs are drawn: as long as the role's own limit lets them be, with the candidates that were wished last."""
+        changed = self.changes["generator"].sampling.get("n") if "generator" in self.changes else None
         made = self.settings.generator
         limit = self.sampling("generator").get("max_tokens")
         drawn = made.sampling if limit is None else made.sampling | {"max_tokens": limit}
-        return made.model_copy(update={"sampling": drawn})
+        return made.model_copy(update={"n": made.n if changed is None else int(changed), "sampling": drawn})
 
     def hear(self, piece: str) -> None:
         """A piece of a streaming text. Raises ``WritingStopped`` when a person wants no more of it."""

@@ -58,6 +58,7 @@ class Recorded:
                 return completions
         elif on_text:
             on_text(str(output.completions[0]["text"]))
+        self.name, self.model = output.engine, output.model  # who really wrote it
         return tuple(Completion.model_validate(completion) for completion in output.completions)
 
     def score(self, prompt: Prompt, texts: Sequence[str]) -> list[list[float]]:

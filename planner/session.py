@@ -19,7 +19,7 @@ from planner.desk import Durability
 from planner.events import Event
 from planner.graph import build
 from planner.lease import lease
-from planner.plans import Planning
+from planner.role_actions import RoleActions
 from planner.state import Outline, Premise
 from planner.store import Library, ParagraphRow, StoryRow
 
@@ -52,7 +52,7 @@ def settings_of(story: StoryRow) -> WriteSettings:
     return WriteSettings.model_validate(story.options["settings"])
 
 
-class Session(Planning):
+class Session(RoleActions):
     """One story, open for writing and for everything that a person does with it."""
 
     def write_paragraph(self) -> bool:
@@ -93,13 +93,14 @@ def open_story(
 ) -> Iterator[Session]:
     """Open a story for writing. Raises ``StoryBusy`` when another process has it, ``LibraryError`` for a broken library.
 
-    ``settings`` default to those that the story was begun with.
+    ``settings`` default to those that the story was begun with; what a person changed of the roles since goes over them.
     """
     context = Context(
         library=library, engines=engines, brief=brief_of(story), seed=story.seed,
         settings=settings or settings_of(story), branch=branch, listen=listen, streams=durability != "exit",
     )  # fmt: skip
     with lease(library, story.id), open_saver(library) as saver:
+        context.changes = library.role_changes(story.id)
         yield Session(library, story, context, build(saver), durability)
 
 

@@ -171,7 +171,7 @@ def load(
             try:  # one at a time, so that the message can name its source
                 Settings.model_validate(_nested({key: value}))
             except ValidationError as error:
-                raise InputError(f"{_what(layer, key, value)}: {_reason(error)}.") from error
+                raise InputError(f"{_what(layer, key, value)}: {reason(error)}.") from error
     return Loaded(Settings.model_validate(_nested(merged)), sources)
 
 
@@ -292,7 +292,7 @@ _REASONS = {
 }  # fmt: skip
 
 
-def _reason(error: ValidationError) -> str:
+def reason(error: ValidationError) -> str:
     """What a value must be, in plain words."""
     first = error.errors()[0]
     wanted = _REASONS.get(first["type"])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from planner import slash_plan as plan
+from planner import slash_roles as roles
 from planner import slash_text as text
 from planner.session import Session
 from planner.slash_text import Changed, Misused, Reply
@@ -81,6 +82,11 @@ COMMANDS: tuple[Command, ...] = (
         "auto", "[beat|chapter|end|N] [notes]", "Write on alone; what has a finding waits, with notes even a note.",
         text.auto, (), ("beat", "chapter", "end"),
     ),
+    Command("model", "[ROLE [NAME|-]]", "Show the roles' models, or give a role another.", roles.model, (), roles.ROLE_NAMES),
+    Command(
+        "sampling", "[ROLE [NAME=VALUE ...|-]]", "Show how the roles are drawn, or change it; - goes back to the settings.",
+        roles.sampling, (), roles.ROLE_WORDS,
+    ),
     Command(
         "export", "FORMAT [PATH]", "Make a file of the story.", plan.export, (),
         ("docx", "epub", "html", "json", "md", "pdf", "txt"),
@@ -131,7 +137,8 @@ def complete(line: str) -> list[str]:
     if not found:
         return []
     words = [command.name for command in COMMANDS] if found.name == "help" else found.words
-    return [f"/{name} {word}" for word in words if word.startswith(argument.lower())]
+    same = (word for word in words if word.count(" ") == argument.count(" "))  # no word before the one that it follows
+    return [f"/{name} {word}" for word in same if word.startswith(argument.lower())]
 
 
 def help_lines() -> list[str]:

@@ -17,6 +17,7 @@ from sqlalchemy import RowMapping, Table, bindparam, func, select
 from planner import tables
 from planner.database import now
 from planner.outputs import OutputJournal
+from planner.role_log import RoleLog
 from planner.rows import (
     CallKey,
     M,
@@ -54,7 +55,7 @@ def new_id() -> str:
     return base64.b32encode(secrets.token_bytes(5)).decode().lower()
 
 
-class Library(OutputJournal, StepLog, Shelf):
+class Library(OutputJournal, StepLog, Shelf, RoleLog):
     """An open story library; see ``Database.open`` for where it lies. Threads may share it."""
 
     def create_story(self, *, logline: str, seed: int, options: Mapping[str, JsonValue]) -> StoryRow:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 Migration = Callable[[Connection], None]
 MIGRATIONS: dict[int, Migration] = {}
@@ -152,6 +152,16 @@ shelf = _numbered(
     Column("created", Text, nullable=False),
 )
 
+# What a person changed of a role in a session; the newest row of a story's role counts.
+roles = _numbered(
+    "roles",
+    Column("story", ForeignKey("stories.id"), nullable=False),
+    Column("role", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created", Text, nullable=False),
+    Index("roles_of_story", "story", "role", "number"),
+)
+
 outputs = _numbered(
     "outputs",
     Column("story", ForeignKey("stories.id"), nullable=False),
@@ -178,3 +188,10 @@ def _shelf(connection: Connection) -> None:
 
 
 MIGRATIONS[2] = _shelf
+
+
+def _roles(connection: Connection) -> None:
+    metadata.create_all(connection, tables=[roles])
+
+
+MIGRATIONS[3] = _roles

@@ -52,6 +52,7 @@ class Decoder:
         self.compute: Compute = compute
         self._session = _session(build(model, self.context, compute), threads or default_threads())
         self._cached: list[int] = []  # the tokens whose positions in row 0 were filled by whole chunks
+        self.reused = 0  # tokens of the current prompt that were not run again
         self._filled = 0  # positions of row 0 that the current prompt fills
         self._forked = 1  # rows that hold the current prompt
         self._cache = np.empty((0, 0, 0, 0, 0), np.float32)
@@ -64,7 +65,7 @@ class Decoder:
         limit = min(whole, len(self._cached))
         while start < limit and self._cached[start : start + CHUNK] == ids[start : start + CHUNK]:
             start += CHUNK
-        self._cached, self._forked = self._cached[:start], 1
+        self._cached, self._forked, self.reused = self._cached[:start], 1, start
         for begin in range(start, len(ids), CHUNK):
             chunk = ids[begin : begin + CHUNK]
             logits = self._run([chunk], begin, [len(chunk) - 1])

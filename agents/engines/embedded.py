@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.engines.base import Completion, OnText, Prompt, Request, Style
+from agents.engines.metrics import Counts
 from prompts.errors import EngineError, ModelMissing
 
 BUNDLED: Final = Path(__file__).resolve().parent.parent / "models" / "small"
@@ -53,6 +54,8 @@ class EmbeddedEngine:
         self._tokenizer = _tokenizer(folder)
         self._silent = {*model.config.eos, *([] if model.config.pad is None else [model.config.pad])}
         self._tokens: Any = None  # llguidance's table, made when a constraint is first used
+        self.prompt_counts = Counts()
+        """Prompt tokens so far, each prompt counted once, and those of them that the one before had left in the cache."""
         self._lock = threading.Lock()
         self._decoder: decoder.Decoder | None = decoder.Decoder(model, threads, compute)
 
@@ -62,7 +65,7 @@ class EmbeddedEngine:
             model = self._running()
             ids = self._encode(request.prompt, request.sampling.max_tokens)
             grammar = self._grammar(request)
-            first = model.prefill(ids)
+            first = self._prefill(model, ids)
             done: list[Completion] = []
             for begin in range(0, request.n, self._max_rows):
                 numbers = range(begin, min(begin + self._max_rows, request.n))
@@ -79,7 +82,7 @@ class EmbeddedEngine:
             model = self._running()
             tokens = [self._tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
             ids = self._encode(prompt, max((len(t) for t in tokens), default=0))
-            first = model.prefill(ids)
+            first = self._prefill(model, ids)
             scores: list[list[float]] = []
             for text in tokens:
                 rows = [first, *(model.follow(text[:-1]) if len(text) > 1 else [])]
@@ -92,6 +95,11 @@ class EmbeddedEngine:
     def close(self) -> None:
         with self._lock:
             self._decoder = None
+
+    def _prefill(self, model: Any, ids: list[int]) -> Any:
+        first = model.prefill(ids)
+        self.prompt_counts += Counts(asked=len(ids), remembered=model.reused, prompt=len(ids))
+        return first
 
     def _running(self) -> Any:
         if self._decoder is None:

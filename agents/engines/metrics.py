@@ -62,14 +62,14 @@ def read(text: str) -> Counts | None:
     return Counts(**found) if found else None
 
 
-def counts(url: str) -> Counts | None:
-    """The counts of the server at ``url`` (with its ``/v1``); None when it doesn't tell any."""
+def counts(url: str, seconds: float = _SECONDS) -> Counts | None:
+    """The counts of the server at ``url`` (with its ``/v1``); None when it doesn't tell any within some ``seconds``."""
     import httpx2
 
     address = url.split("?", 1)[0].rstrip("/").removesuffix("/v1") + "/metrics"
     try:
         with (
-            httpx2.Client(timeout=_SECONDS) as client,
+            httpx2.Client(timeout=seconds) as client,
             client.stream("GET", address) as answer,
         ):
             if answer.status_code != 200 or int(answer.headers.get("content-length", 0)) > _LARGEST:

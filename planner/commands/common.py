@@ -19,8 +19,10 @@ from agents.engines import open_engine
 from agents.engines.base import Engine
 from agents.generator import GeneratorSettings
 from planner import routing
-from planner.context import Role, WriteSettings
+from planner.context import WriteSettings
 from planner.display import Display, LiveDisplay, PlainDisplay, Quiet
+from planner.role_engines import RoleEngines
+from planner.role_log import RoleChange
 from planner.session import Session
 from planner.settings import Settings
 from planner.store import Library
@@ -77,17 +79,12 @@ def open_library(settings: Settings) -> Library:
     return Library.open(settings.library or None)
 
 
-def open_engines(settings: Settings) -> dict[Role, Engine]:
-    """The engine of every role; roles whose calls go the same way share one. Close each once (``close_engines``)."""
-    found = routing.routes(settings)
-    opened: dict[routing.Route, Engine] = {}
-    try:
-        for way in dict.fromkeys(found.values()):
-            opened[way] = open_route(way, settings)
-    except BaseException:
-        close_engines(opened)
-        raise
-    return {role: opened[way] for role, way in found.items()}
+def open_engines(settings: Settings, kept: Mapping[str, RoleChange] | None = None) -> RoleEngines:
+    """The engine of every role; roles whose calls go the same way share one. Close each once (``close_engines``).
+
+    ``kept`` are the models that a person chose for the story's roles since it was begun.
+    """
+    return RoleEngines(routing.routes(settings), lambda way: open_route(way, settings), kept)
 
 
 def open_route(way: routing.Route, settings: Settings) -> Engine:
@@ -98,12 +95,6 @@ def open_route(way: routing.Route, settings: Settings) -> Engine:
         way.engine, way.model, way.server, prompt=way.prompt, key_variable=way.key_variable,
         timeout=settings.server_timeout, retries=settings.server_retries,
     )  # fmt: skip
-
-
-def close_engines(engines: Mapping[Any, Engine]) -> None:
-    """Close every engine once, however many roles share it."""
-    for engine in {id(engine): engine for engine in engines.values()}.values():
-        engine.close()
 
 
 def addresses(engines: Mapping[Any, Engine]) -> list[str]:

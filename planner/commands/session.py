@@ -15,6 +15,7 @@ from planner import settings as setting
 from planner.arc import load_shape
 from planner.commands import common
 from planner.plain import Plain
+from planner.role_engines import close_engines
 from planner.session import begin, open_story
 from planner.store import Library, StoryRow
 from prompts.errors import InputError
@@ -47,10 +48,11 @@ def session(
     with common.open_library(loaded) as shelf:
 
         def engines_for(row: StoryRow) -> dict[Any, Any]:
-            begun = row.options.get("engine")
+            begun, kept = row.options.get("engine"), {} if engine or model else shelf.role_changes(row.id)
             if isinstance(begun, dict) and not engine:  # what the story was begun with, unless a flag says otherwise
-                return common.open_engines(setting.load(flags, story=routing.remembered(begun, loaded)).settings)
-            return common.open_engines(loaded)
+                today = setting.load(flags, story=routing.remembered(begun, loaded)).settings
+                return common.open_engines(today, kept)
+            return common.open_engines(loaded, kept)
 
         def start(brief: Brief) -> StoryRow:
             chosen = secrets.randbelow(2**31) if seed is None else seed
@@ -94,6 +96,6 @@ def _talk(talker: Plain, shelf: Library, row: StoryRow, engines: dict[Any, Any],
         talker.say(f"Stopped. Everything is kept. Go on with: fabula session {row.id} --plain")
         raise typer.Exit(130) from None
     finally:
-        common.close_engines(engines)
+        close_engines(engines)
     if talker.failed and not talker.terminal:
         raise typer.Exit(2)

@@ -19,6 +19,7 @@ from planner.arc import load_shape
 from planner.commands import common
 from planner.display import LiveDisplay
 from planner.manuscript import to_json, to_markdown
+from planner.role_engines import close_engines
 from planner.session import MAIN, begin, open_story, read_story
 from planner.state import PointOfView, Tense
 from planner.store import Library, StoryRow
@@ -100,7 +101,8 @@ def continue_(
         begun = row.options.get("engine")
         if isinstance(begun, dict) and not engine and not reroute:  # what the story was begun with; flags win over it
             loaded = setting.load(flags, story=routing.remembered(begun, loaded)).settings
-        _run(shelf, row, common.open_engines(loaded), out, as_json, quiet)
+        kept = {} if engine or model or reroute else shelf.role_changes(row.id)
+        _run(shelf, row, common.open_engines(loaded, kept), out, as_json, quiet)
 
 
 def _run(
@@ -122,7 +124,7 @@ def _run(
     except common.Stopped as stopped:
         raise common.say_stopped(stopped, shelf) from None
     finally:
-        common.close_engines(engines)
+        close_engines(engines)
     after = read_story(shelf, row)
     if out:
         _save(out, to_markdown(after))

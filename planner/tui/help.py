@@ -29,6 +29,7 @@ _KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("The plan", (
         ("n  t", "note for every paragraph; tone"), ("p  P", "pin a fact; take a pin back"), ("o", "outline"),
         ("s", "summary"), ("C", "a card of the cast and world"),
+        ("m", "a role's model and sampling"),
     )),
     ("Ways", (
         ("u  Ctrl+R", "take back; bring again"), ("b  B", "branch here; all branches"), ("c", "compare branches"),

@@ -96,13 +96,14 @@ def findings(view: View, _: View | None) -> Text:
 
 
 def numbers(view: View, _: View | None) -> Text:
-    """Words, speed, model, branch."""
+    """Words, speed, what the prompt cache saved, model, branch."""
     told = view.proposal
     rate = f"{told.tokens / told.seconds:,.0f}" if told and told.seconds else "–"
     rows = (
         ("words", f"{view.words:,}"),
         ("paragraphs", f"{view.written:,}" + (f" of {view.outline.paragraphs:,}" if view.outline else "")),
         ("tokens/s", rate),
+        ("cached", "–" if view.cached is None else f"{100 * view.cached:.0f} % of the prompts"),
         ("score", f"{told.score:.2f}" if told and told.author == "model" else "–"),
         ("branch", f"{view.branch} ({len(view.branches)})"),
         ("model", view.model),

@@ -13,12 +13,14 @@ from textual import work
 
 from planner import slash
 from planner.rows import ParagraphRow
+from planner.session import Session
 from planner.tui.branches import Branches
 from planner.tui.card import Card
 from planner.tui.compare import Compare
 from planner.tui.deeds import Deeds
 from planner.tui.dialogs import Pick, Reading
 from planner.tui.outline import OutlineEditor
+from planner.tui.roles import Roles, Wishes
 from planner.tui.safe import one_line, shortened
 from prompts.errors import FabulaError
 
@@ -126,6 +128,28 @@ class PlanDeeds(Deeds):
         changes = await self.app.push_screen_wait(Card(entity))
         if changes:
             await self.tell("Keeping it", lambda session: session.change_entity(entity.id, **changes), "Card changed.")
+
+    @work(group="deeds")
+    async def action_roles(self) -> None:
+        """Change through which model a role speaks, and how it is drawn."""
+        views = await self.tell("Asking which models there are", lambda session: session.roles(models=True))
+        if not views:
+            return
+
+        async def keep(wishes: Wishes) -> str | None:
+            """What speaks against the wishes; empty when they are kept, None when nobody could be asked."""
+
+            def change(session: Session) -> str:
+                try:
+                    session.change_roles(wishes)
+                except FabulaError as error:
+                    return str(error)
+                return ""
+
+            said = "Kept; it holds from the next paragraph on."
+            return await self.tell("Changing the roles", change, lambda wrong: wrong or said)
+
+        await self.app.push_screen_wait(Roles(views, keep))
 
     @work(group="deeds")
     async def action_find(self) -> None:

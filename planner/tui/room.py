@@ -40,6 +40,7 @@ _KEYS: tuple[tuple[str, str, str, str], ...] = (
     ("B", "branches", "", "All branches as a tree"), ("c", "compare", "", "Compare two branches"),
     ("o", "outline", "Outline", "Change the outline"), ("s", "summary", "", "Edit the summary"),
     ("t", "tone", "", "Change the tone"), ("C", "card", "", "Change a card of the cast and world"),
+    ("m", "roles", "", "Change a role's model and sampling"),
     ("a", "auto", "Auto", "Write on alone"), ("slash", "find", "", "Find words in the story"),
     ("colon", "slash", "", "Type a command such as /undo 3"), ("J", "jump", "", "Go back to a paragraph"),
     ("g,home", "top", "", "To the top"), ("G,end", "bottom", "", "To the bottom"),

@@ -18,6 +18,7 @@ from agents.brief import Brief
 from agents.engines.base import Engine
 from planner import events
 from planner.context import Role
+from planner.role_engines import close_engines
 from planner.session import Session, open_story
 from planner.store import Library, StoryRow
 from planner.tui.view import View, look
@@ -112,8 +113,7 @@ class Teller:
             self._let_go()
             with ExitStack() as stack:
                 engines = self.studio.engines_for(story)
-                for engine in set(engines.values()):
-                    stack.callback(engine.close)
+                stack.callback(close_engines, engines)  # those that it has then: a role may get another meanwhile
                 library = self.studio.library
                 session = stack.enter_context(
                     open_story(library, story, engines, listen=self.feed.listen, branch=library.latest_branch(story.id))

@@ -39,6 +39,8 @@ class View:
     branches: tuple[str, ...]
     words: int
     model: str
+    cached: float | None = None
+    """Share of prompt tokens that the engines had in their caches, 0 to 1; None: unknown."""
 
     @property
     def written(self) -> int:
@@ -81,4 +83,5 @@ def look(session: Session) -> View:
         branches=tuple(library.branches(story.id)),
         words=library.words(head) if head else 0,
         model=session.context.engines["generator"].model,
+        cached=session.cache_rate(proposal),
     )

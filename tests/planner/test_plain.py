@@ -132,7 +132,7 @@ def test_control_characters_are_shown_and_never_sent(monkeypatch: pytest.MonkeyP
     told = "The sea \x1b[2J\x1b]0;owned\x07 rose\x9b31m and \u202efell."
     monkeypatch.setattr(
         "cli.common.open_engines",
-        lambda settings: dict.fromkeys(
+        lambda *_: dict.fromkeys(
             ("premise", "outline", "generator", "summarizer", "continuity"),
             ScriptedEngine(lambda request, n: told if "next paragraph" in request.prompt.text else answer(request, n)),
         ),

@@ -300,3 +300,16 @@ def test_it_computes_what_transformers_computes(packed_folder: Path, tmp_path: P
         tokenizer.decode(greedy, skip_special_tokens=False).split("<|end|>")[0]
         == ask(engine, temperature=0, max_tokens=20)[0].text
     )
+
+
+def test_it_counts_what_the_prompt_before_left_in_the_cache(packed_folder: Path) -> None:
+    engine = EmbeddedEngine(packed_folder)
+    assert engine.prompt_counts.hit_rate is None
+    ask(engine, LONG, n=3, max_tokens=4)
+    length = engine.prompt_counts.asked
+    assert (engine.prompt_counts.remembered, length) == (0, len(engine._encode(LONG, 4)))
+    assert length > 64, "a whole chunk is kept, so the test needs a prompt of more"
+    ask(engine, LONG, max_tokens=4)
+    assert engine.prompt_counts.asked == 2 * length
+    assert engine.prompt_counts.remembered == (length - 1) // 64 * 64
+    engine.close()
