@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from cli_runner import error_of, fabula, process
+from cli_runner import error_of, fabula, process, wait_for
+from process_groups import alive, members
 from vllm_stand_in import fake_vllm
 
 from agents.serving.process import free_port
@@ -42,6 +44,21 @@ def test_stopping_it_while_it_starts_ends_the_server(python: Path, tmp_path: Pat
         started.send_signal(signal.SIGINT)
         assert "Stopped before the server was ready." in started.communicate(timeout=60)[1]
     assert started.returncode == 130
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes under /proc")
+@pytest.mark.parametrize("fake", ["serves", "hangs Compiling"])
+def test_a_killed_fabula_leaves_nothing_of_the_server(python: Path, fake: str) -> None:
+    port = free_port()
+    with process("serve", "--port", port, "--python", python, FAKE=fake) as started:
+        wait_for(lambda: len(members(port)) == 2, started)
+        group = members(port)
+        started.kill()
+        started.communicate(timeout=60)
+    deadline = time.monotonic() + 30
+    while any(map(alive, group)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [pid for pid in group if alive(pid)] == []
 
 
 def test_usual_failures_are_one_line(python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

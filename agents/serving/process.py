@@ -1,7 +1,8 @@
 """A vLLM server as a process: found, started in a session of its own, waited for, and ended whole.
 
-Invariant: when ``Server.stop`` returns, or ``Server.ready`` raises, nothing of the server runs any more. vLLM leaves its
-workers behind when only its front process is killed, so signals of last resort go to the whole group.
+Invariant: when ``Server.stop`` returns, or ``Server.ready`` raises, nothing of the server runs any more; when this process is
+killed, a watchman ends the server. vLLM leaves its workers behind when only its front process is killed, so signals of last
+resort go to the whole group.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +29,24 @@ from prompts.errors import EngineError, InputError
 OnProgress = Callable[[float, str], None]
 _POLL_SECONDS: Final = 0.25
 _FATAL_SECONDS: Final = 3.0  # for the rest of the traceback to reach the log
+# Waits until its standard input ends. Where nothing was said there, who should have said it was killed.
+_WATCH: Final = """
+import os, signal, sys, time
+front, seconds = int(sys.argv[1]), float(sys.argv[2])
+def tell(act, number):
+    try: act(front, number)
+    except OSError: return False
+    return True
+def ended():
+    try: return open(f"/proc/{front}/stat").read().rpartition(")")[2].split()[0] == "Z"
+    except OSError: return False
+if not sys.stdin.buffer.read():
+    tell(os.kill, signal.SIGTERM)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and tell(os.kill, 0) and not ended():
+        time.sleep(0.1)
+    tell(os.killpg, signal.SIGKILL)
+"""
 _PROBE_SECONDS: Final = 60.0
 _PROBE: Final = """
 import importlib.metadata as m, importlib.util as u, json
@@ -87,7 +107,8 @@ def check_port(host: str, port: int) -> None:
 
 
 class Server:
-    """One vLLM server. It runs from the making of this object to ``stop``; ``log`` is overwritten.
+    """One vLLM server. It runs from the making of this object to ``stop``, or until this process is killed, which leaves
+    requests in flight as long as ``stop`` does; ``log`` is overwritten.
 
     Raises ``InputError`` when the port is taken or the log cannot be written.
     """
@@ -109,6 +130,11 @@ class Server:
             self._reader: IO[bytes] = self.log.open("rb")
         except OSError as error:
             raise InputError(f"The server's log {self.log} cannot be written: {error.strerror}.") from error
+        # In a session of its own: what ends all of a terminal's processes at once must not end the watchman first.
+        self._watchman = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-IS", "-c", _WATCH, str(self.process.pid), str(DRAIN_SECONDS)], stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", start_new_session=True,
+        )  # fmt: skip
         self._last = ""
         self._fatal = 0.0
         self._stopped = False
@@ -162,6 +188,7 @@ class Server:
             self.process.wait()
             self._reader.close()
             _gone(self.process.pid)
+            self._watchman.communicate(b"stopped")
 
     def _healthy(self) -> bool:
         connection = http.client.HTTPConnection(self.plan.reachable, self.plan.port, timeout=2)

@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 from cli_runner import process, wait_for
+from process_groups import alive, members
 from questions import PROMPT, SCHEMA
 from vllm_served import Served, post
 
@@ -118,40 +119,6 @@ def running_requests(port: int) -> float:
     with opener.open(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
         lines = answer.read().decode().splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith("vllm:num_requests_running{"))
-
-
-def members(port: int) -> list[int]:
-    """The processes of the server on ``port``: its front process leads the group that all others are in."""
-    fronts = [
-        pid for pid in processes() if f"--port\0{port}\0".encode() in command_line(pid) and b"vllm" in command_line(pid)
-    ]
-    return [pid for pid in processes() for front in fronts if alive(pid) and group_of(pid) == front]
-
-
-def processes() -> list[int]:
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-
-
-def command_line(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
-def group_of(pid: int) -> int:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return 0
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and waits for its parent to notice does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def greedy(served: Served, model: str, tokens: int) -> str:
