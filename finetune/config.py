@@ -1,6 +1,7 @@
-"""The settings of a pretraining run, read from a YAML file and checked before anything starts.
+"""Settings of training runs, read from a YAML file and checked before anything starts; those of pretraining.
 
-Invariant: a run folder keeps the settings it was started with (run.json), so ``--resume`` needs nothing but the folder.
+Invariant: a run folder keeps the settings it was started with (run.json), so ``--resume`` needs nothing but the folder;
+a key that is not known is never passed over.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,11 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from prompts.errors import InputError
 
 
-class _Settings(BaseModel):
+class Settings(BaseModel):
+    """What every settings class is: closed to unknown keys, and never changed."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Architecture(_Settings):
+class Architecture(Settings):
     """A Llama. ``hidden`` must be a multiple of ``heads``, ``heads`` of ``kv_heads``."""
 
     hidden: int = 256
@@ -32,14 +35,14 @@ class Architecture(_Settings):
     rope_theta: float = 10_000.0
 
 
-class Source(_Settings):
+class Source(Settings):
     """A data set folder (with ``train`` and ``held`` in it) and the share of its rows in the mix."""
 
     folder: Path
     share: float = Field(1.0, gt=0)
 
 
-class Pretrain(_Settings):
+class Pretrain(Settings):
     """One stage of pretraining: warmup, stable, decay of the learning rate. A stage that is continued has no decay."""
 
     model: Architecture = Architecture()
@@ -66,43 +69,76 @@ class Pretrain(_Settings):
     log_every: int = Field(20, ge=1)
 
 
+Checked = TypeVar("Checked", bound=Settings)
+
+
 def load_config(path: Path, **changes: Any) -> Pretrain:
     """Read a recipe; ``changes`` that are not None win. Raises ``InputError`` that names the file and the fault."""
+    return _with_changes(read_settings(path), path, changes)
+
+
+def kept_config(run: Path, **changes: Any) -> Pretrain:
+    """The settings that ``run`` was started with; ``changes`` that are not None win."""
+    return _with_changes(kept_settings(run), run / "run.json", changes)
+
+
+def _with_changes(settings: dict[str, Any], path: Path, changes: dict[str, Any]) -> Pretrain:
+    return checked(Pretrain, {**settings, **{k: v for k, v in changes.items() if v is not None}}, str(path))
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings in a YAML file, unchecked. Raises ``InputError`` where there is no such file or it holds none."""
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"There is no settings file {path}.") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    return _checked(settings, path, changes)
+    if not isinstance(settings, dict):
+        raise InputError(f"{path} holds no settings; it must have lines like `minutes: 30`.")
+    return settings
 
 
-def kept_config(run: Path, **changes: Any) -> Pretrain:
-    """The settings that ``run`` was started with; ``changes`` that are not None win."""
+def kept_settings(run: Path) -> dict[str, Any]:
+    """The settings in a run's run.json, unchecked. Raises ``InputError`` where ``run`` is no run."""
     path = run / "run.json"
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))["recipe"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"There is no run to go on with in {run}: {path.name} is missing or not readable.") from error
-    return _checked(settings, path, changes)
-
-
-def _checked(settings: Any, path: Path, changes: dict[str, Any]) -> Pretrain:
     if not isinstance(settings, dict):
-        raise InputError(f"{path} holds no settings; it must have lines like `minutes: 30`.")
+        raise InputError(f"There is no run to go on with in {run}: {path.name} holds no settings.")
+    return settings
+
+
+def checked(kind: type[Checked], settings: dict[str, Any], where: str) -> Checked:
+    """``settings`` as a ``kind``. Raises ``InputError`` that begins with ``where`` and names every fault."""
     try:
-        return Pretrain.model_validate({**settings, **{k: v for k, v in changes.items() if v is not None}})
+        return kind.model_validate(settings)
     except ValidationError as error:
-        raise InputError(f"{path}: {'; '.join(_fault(dict(found)) for found in error.errors())}.") from error
+        raise InputError(f"{where}: {'; '.join(_fault(dict(found), kind) for found in error.errors())}.") from error
 
 
-def _fault(found: dict[str, Any]) -> str:
+def _fault(found: dict[str, Any], kind: type[Settings]) -> str:
     """One fault in words; an unknown key comes with the known one that is nearest."""
     where = ".".join(str(part) for part in found["loc"])
     if found["type"] != "extra_forbidden":
-        return f"{where}: {found['msg'][:1].lower()}{found['msg'][1:]}"
-    models: dict[str, type[_Settings]] = {"model": Architecture, "data": Source}
-    owner = models.get(str(found["loc"][0]), Pretrain) if len(found["loc"]) > 1 else Pretrain
+        return f"{where}: {found['msg'][:1].lower()}{found['msg'][1:]}" if where else str(found["msg"])
+    owner = _owner(kind, found["loc"][:-1])
     near = difflib.get_close_matches(str(found["loc"][-1]), owner.model_fields, 1)
     hint = f"did you mean {near[0]}?" if near else f"the known ones are {', '.join(owner.model_fields)}"
     return f"there is no setting {where} ({hint})"
+
+
+def _owner(kind: type[Settings], path: tuple[Any, ...]) -> type[Settings]:
+    """The settings class that the keys and list places of ``path`` lead to, from ``kind`` on."""
+    for part in path:
+        field = kind.model_fields.get(str(part))
+        kind = (_settings_in(field.annotation) if field else None) or kind
+    return kind
+
+
+def _settings_in(annotation: Any) -> type[Settings] | None:
+    if isinstance(annotation, type):
+        return annotation if issubclass(annotation, Settings) else None
+    return next((found for arg in get_args(annotation) if (found := _settings_in(arg))), None)
