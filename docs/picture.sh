@@ -12,14 +12,5 @@ printf -v command ' %q' "$@"
 tmux -u new-session -d -s "$name" -x 100 -y 46 \
   "FABULA_LIBRARY=$folder/library.db COLORTERM=truecolor TERM=xterm-256color .venv/bin/fabula write $command; sleep 60"
 sleep "$seconds"
-tmux capture-pane -p -e -t "$name" > "$folder/screen"
-.venv/bin/python - "$folder/screen" docs/story.svg "fabula write \"$1\"" <<'PY'
-import io, pathlib, sys
-from rich.console import Console
-from rich.text import Text
-
-screen, target, title = sys.argv[1:]
-console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-console.print(Text.from_ansi(pathlib.Path(screen).read_text().rstrip("\n")))
-console.save_svg(target, title=title)
-PY
+tmux capture-pane -p -e -N -t "$name" > "$folder/screen"
+.venv/bin/python docs/terminal_svg.py "$folder/screen" docs/story.svg "fabula write \"$1\""
