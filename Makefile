@@ -11,7 +11,7 @@ export PREMISE ?= A lighthouse keeper finds a door under the sea
 STORY_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help story test check test-servers model clean bench-growth bench-crash bench-session bench-session-crash bench-embedded bench-serving
+.PHONY: help story test pictures check test-servers model clean bench-growth bench-crash bench-session bench-session-crash bench-embedded bench-serving
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ story: $(VENV)/.base  ## Install, then write a story: make story PREMISE="..."
 
 test: $(VENV)/.test  ## Install, then run the tests
 	@$(BIN)/python -m pytest
+
+pictures: $(VENV)/.test  ## Draw the pictures of the writing room's screens anew, after a change that was meant
+	@UPDATE_PICTURES=1 $(BIN)/python -m pytest tests/tui/test_room_pictures.py
 
 check: $(VENV)/.check  ## Lint and type-check
 	@$(BIN)/ruff format --check .

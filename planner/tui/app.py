@@ -6,11 +6,12 @@ Invariant: closing it, however that happens, loses nothing, since every action i
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import DimFilter, LineFilter
 
 from planner.store import StoryRow
 from planner.tui.help import Keys
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 SWITCH_S = 0.0005
 """How long the screen waits at most for the interpreter while an engine computes: Python's own 5 ms, ten times a key, is felt."""
+
+_DIM = DimFilter(0.72)
 
 
 class FabulaApp(App[None]):
@@ -47,6 +50,10 @@ class FabulaApp(App[None]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = theme or DARK.name
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """As Textual's, but that what is dim can still be read, in either theme."""
+        return [_DIM if isinstance(one, DimFilter) else one for one in super().get_line_filters()]
 
     def on_mount(self) -> None:
         sys.setswitchinterval(SWITCH_S)

@@ -86,7 +86,7 @@ class Branches(ModalScreen[Answer | None]):
             tree: Tree[str] = Tree("main")
             tree.guide_depth = 3
             yield tree
-            yield Static(Text("⏎ go there   c compare with this one   Esc leave", style="dim"), classes="keys")
+            yield Static(Text("⏎ go there   c compare with this one   Esc leave"), classes="keys")
 
     def on_mount(self) -> None:
         self.run_worker(self._fill())

@@ -39,7 +39,7 @@ class Card(ModalScreen[dict[str, Any] | None]):
             for name, label in _FIELDS:
                 yield Label(label)
                 yield Entry(one_line(self._was[name]), id=f"card-{name}", compact=True)
-            yield Static(Text("Ctrl+S keep   Tab next   Esc leave", style="dim"), classes="keys")
+            yield Static(Text("Ctrl+S keep   Tab next   Esc leave"), classes="keys")
 
     @on(Input.Submitted)
     def action_save(self) -> None:

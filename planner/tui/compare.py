@@ -49,7 +49,7 @@ class Compare(ModalScreen[None]):
                     column.border_subtitle = f"{len(rows)} of its own"
                     with column:
                         yield Static(_told(rows))
-            yield Static(Text("j k scroll both   Esc leave", style="dim"), classes="keys")
+            yield Static(Text("j k scroll both   Esc leave"), classes="keys")
 
     def action_move(self, how: str) -> None:
         for column in self.query(".side"):

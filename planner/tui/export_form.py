@@ -51,7 +51,7 @@ class ExportForm(ModalScreen[tuple[Format, str] | None]):
                 yield Label("File")
                 yield Entry(self._path, "its name, with or without a folder", id="export-path")
             yield formats
-            yield Static(Text("↑ ↓ format   ⏎ write it   Esc leave", style="dim"), classes="keys")
+            yield Static(Text("↑ ↓ format   ⏎ write it   Esc leave"), classes="keys")
 
     def on_mount(self) -> None:
         self.query_one(Entry).focus()

@@ -94,20 +94,21 @@ class Shelf(Screen[None]):
         table.clear(columns=True)
         wide = self.size.width >= 100
         room = max(self.size.width - (62 if wide else 24), 12)
-        names = ("title", "genre", "words", "¶", "branches", "last written") if wide else ("title", "words", "written")
-        table.add_columns(*(Text(name, style="dim") for name in names))
+        counted = f"{'words':>7}"
+        names = ("title", "genre", counted, "¶", "branches", "last written") if wide else ("title", counted, "written")
+        table.add_columns(*map(Text, names))
         self._titles = {info.id: title for info, _, title in stories}
         for info, branches, title in stories:
             written = info.updated[:16].replace("T", " ")
             shown = Text(shortened(title, room), style="bold")
             shown.append("  ∎" if info.done else "", style="not bold dim")
             shown.append(f"  {info.status}" if info.status != "open" else "", style="not bold italic")
-            words = Text(f"{info.words:,}", justify="right")
+            words = Text(f"{info.words:>7,}")
             row = (
                 (shown, Text(shortened(info.genre, 16)), words, Text(str(info.paragraphs), justify="right"),
-                 Text(str(branches), justify="right"), Text(written, style="dim"))
+                 Text(str(branches), justify="right"), Text(written))
                 if wide
-                else (shown, words, Text(written[:10], style="dim"))
+                else (shown, words, Text(written[:10]))
             )  # fmt: skip
             table.add_row(*row, key=info.id)
         table.display, self.query_one("#first").display = bool(stories), not stories

@@ -50,8 +50,8 @@ class OutlineEditor(ModalScreen[None]):
             box.border_title = "Outline"
             yield Static(id="curve", markup=False)
             yield OptionList(id="beats")
-            keys = "⏎ change   i insert   d drop   J K move   + − length   u undo   Esc leave"
-            yield Static(Text(keys, style="dim"), classes="keys")
+            keys = "⏎ change   i insert   d drop   J K move\n+ − length   u undo   Esc leave"
+            yield Static(Text(keys), classes="keys")
 
     def on_mount(self) -> None:
         self._fill(self._view.position.beat)

@@ -54,8 +54,8 @@ class Alternatives(ModalScreen[Answer | None]):
                     side.border_subtitle = f"{len(text.split())} words"
                     with side:
                         yield Static(Text(one_line(text)))
-            keys = "← → or 1–9 choose   ⏎ keep   e edit   r more   i more, with a wish   m merge   Esc leave"
-            yield Static(Text(keys, style="dim"), classes="keys")
+            keys = "← → 1–9 choose   ⏎ keep   e edit   r more   i with a wish\nm merge   Esc leave"
+            yield Static(Text(keys), classes="keys")
 
     def on_mount(self) -> None:
         self._mark()

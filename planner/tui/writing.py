@@ -22,7 +22,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from planner.tui.dialogs import Choice, too_long
-from planner.tui.safe import lines
+from planner.tui.safe import lines, one_line
 from prompts.errors import InputError
 
 
@@ -58,7 +58,7 @@ class Writing(ModalScreen[str | None]):
             box.border_title = Text(self._title)
             yield Sheet(self._text, soft_wrap=True, tab_behavior="focus", id="sheet")
             keys = "Ctrl+S keep   Ctrl+E your editor   Esc leave"
-            yield Static(Text(f"{self._below}   {keys}" if self._below else keys, style="dim"), classes="keys")
+            yield Static(Text(f"{one_line(self._below)}\n{keys}" if self._below else keys), classes="keys")
 
     def on_mount(self) -> None:
         sheet = self.query_one(Sheet)

@@ -165,7 +165,7 @@ def play(
         row = None if in_library else story or story_of(library)
         app = FabulaApp(studio_for(library, engine), row, write=write, theme=theme)
         app.animation_level = "none"
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=True) as pilot:
             player = Player(app, pilot, library, row)
             if row:
                 await player.until(lambda: any(isinstance(s, Room) and s.view for s in app.screen_stack), "opened")

@@ -37,7 +37,7 @@ def test_every_screen_is_drawn(library: Library, tmp_path: Path, size: tuple[int
         await player.press("escape", "o")
         look("outline", "Outline", "three-act", "i insert")
         await player.press("escape", "r")
-        look("alternatives", "2 of 2", "more, with a wish")
+        look("alternatives", "2 of 2", "with a wish")
         await player.press("escape", "e")
         look("edit", "Edit the new paragraph", "Ctrl+S keep")
         await player.press("escape", "i")
