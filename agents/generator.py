@@ -39,6 +39,7 @@ _DEFAULTS: dict[Style, tuple[int, Sampling]] = {
     "slots": (32, Sampling(temperature=0.6, top_p=0.95, min_p=0.03, repetition_penalty=1.05, max_tokens=168)),
     "plain": (4, Sampling(temperature=0.8, top_p=0.95, max_tokens=320)),
 }
+_COUNT_PROMPTS = frozenset({"server", "offline"})
 
 
 class GeneratorSettings(Model):
@@ -51,10 +52,15 @@ class GeneratorSettings(Model):
     sampling: dict[str, float] = Field(default_factory=dict)
     weights: Weights = Weights()
 
-    def resolved(self, style: Style) -> tuple[int, Sampling]:
-        """The number of candidates and the whole sampling for a style of engine."""
+    def resolved(self, style: Style, engine: str = "") -> tuple[int, Sampling]:
+        """The number of candidates and the whole sampling for a style of engine, and an ``engine`` by its name.
+
+        vLLM and its like count the prompt's tokens as repeated too, where the embedded engine counts only what was drawn: the
+        names that a paragraph needs would become rarer. So they get no repetition penalty but a person's own.
+        """
         n, sampling = _DEFAULTS[style]
-        return self.n or n, Sampling.model_validate(sampling.model_dump() | self.sampling)
+        usual = sampling.model_dump() | ({"repetition_penalty": 1.0} if engine in _COUNT_PROMPTS else {})
+        return self.n or n, Sampling.model_validate(usual | self.sampling)
 
 
 class Task(Model):
@@ -130,7 +136,7 @@ def write(
     Raises ``EngineError`` when the model cannot run or answers with nothing.
     """
     naming = Naming(task.premise.entities)
-    n, sampling = settings.resolved(engine.style)
+    n, sampling = settings.resolved(engine.style, engine.name)
     request = Request(
         prompt=prompt_for(engine, task, naming), sampling=sampling, n=n, seed=seed,
         ban=naming.banned(task.on_stage) if engine.style == "slots" else (),

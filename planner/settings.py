@@ -35,7 +35,18 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class RoleSettings(_Section):
+class _Drawn(_Section):
+    """How the next token is drawn; what is not set is as suits the engine."""
+
+    temperature: Annotated[float, Field(ge=0, le=5)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    min_p: Annotated[float, Field(ge=0, lt=1)] | None = None
+    top_k: Annotated[int, Field(ge=0)] | None = None
+    repetition_penalty: Annotated[float, Field(ge=1, le=3)] | None = None
+    """Counts what was drawn; a server and the offline engine count the prompt too, so there it is 1 (off) unless it is set."""
+
+
+class RoleSettings(_Drawn):
     """Where one role's calls go and how they are drawn; what is not set is as at the top level.
 
     A role with an engine or a server of its own takes neither model nor prompt style from the top level, and a server of its
@@ -47,11 +58,6 @@ class RoleSettings(_Section):
     server: str | None = None
     prompt: PromptName | None = None
     key_variable: KeyVariable | None = None
-    temperature: Annotated[float, Field(ge=0, le=5)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    min_p: Annotated[float, Field(ge=0, lt=1)] | None = None
-    top_k: Annotated[int, Field(ge=0)] | None = None
-    repetition_penalty: Annotated[float, Field(ge=1, le=3)] | None = None
     max_tokens: Annotated[int, Field(ge=1, le=32_768)] | None = None
     """Longest answer, in tokens of the model. The generator's is the longest paragraph; for every other call it is a cap, so
     that short ones, such as a title, stay short."""
@@ -71,7 +77,7 @@ ROUTING: Final = ("engine", "model", "server", "prompt", "key_variable")
 """Where a role's calls go; the rest of a role's settings is sampling."""
 
 
-class Write(_Section):
+class Write(_Drawn):
     """How stories are written unless a flag says otherwise."""
 
     arc: str = "three-act"
@@ -81,11 +87,6 @@ class Write(_Section):
     """Candidates drawn for each paragraph; the best is kept. 0: what suits the engine (32 bundled, 4 served)."""
     revisions: Annotated[int, Field(ge=0, le=10)] = 2
     """How often a draft with continuity errors is written anew."""
-    temperature: Annotated[float, Field(ge=0, le=5)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    min_p: Annotated[float, Field(ge=0, lt=1)] | None = None
-    top_k: Annotated[int, Field(ge=0)] | None = None
-    repetition_penalty: Annotated[float, Field(ge=1, le=3)] | None = None
     max_tokens: Annotated[int, Field(ge=16, le=4096)] | None = None
     """Longest paragraph, in tokens of the model."""
 

@@ -20,7 +20,10 @@ class _Frozen(BaseModel):
 
 
 class Sampling(_Frozen):
-    """How the next token is drawn. Temperature 0 is greedy; ``top_k`` 0, ``top_p`` 1 and ``min_p`` 0 switch each one off."""
+    """How the next token is drawn. Temperature 0 is greedy; ``top_k`` 0, ``top_p`` 1 and ``min_p`` 0 switch each one off.
+
+    ``repetition_penalty`` counts what was drawn; servers and the offline engine count the prompt's tokens as well.
+    """
 
     temperature: float = Field(0.8, ge=0, le=5)
     top_k: int = Field(0, ge=0)

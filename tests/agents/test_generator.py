@@ -218,6 +218,17 @@ def test_a_small_model_draws_more_candidates_than_a_large_one_and_fits_its_conte
     assert slots.requests[0].sampling.max_tokens <= 168
 
 
+@pytest.mark.parametrize("name", ["server", "offline"])
+def test_an_engine_that_counts_the_prompt_gets_no_repetition_penalty_but_a_persons_own(name: str) -> None:
+    here, away = SlotsRecorder(lambda *_: GOOD), SlotsRecorder(lambda *_: GOOD)
+    away.name = name
+    written(here, task())
+    written(away, task())
+    write(away, task(), GeneratorSettings(sampling={"repetition_penalty": 1.2}), 7, clean)
+    penalties = [request.sampling.repetition_penalty for request in (*here.requests, *away.requests)]
+    assert penalties == [1.05, 1.0, 1.2]
+
+
 def test_an_i_in_a_third_person_narration_loses() -> None:
     other = GOOD.replace("she only missed", "I only missed")
     assert written(Recorder([other, GOOD]), task(), n=2).chosen == 1
