@@ -35,7 +35,8 @@ def distances(embeddings: NDArray[np.floating]) -> Floats:
         return np.zeros(n)
     # (sum over all j) - (self) needs no n x n matrix: cos(e_i, e_j) summed over j is e_i . sum(e)
     near = (rows @ rows.sum(0) - (rows * rows).sum(1)) / (n - 1)
-    return np.clip(1.0 - near, 0.0, 2.0)
+    found: Floats = np.clip(1.0 - near, 0.0, 2.0)
+    return found
 
 
 def deviations(spread: Floats) -> Floats:
@@ -43,7 +44,8 @@ def deviations(spread: Floats) -> Floats:
     spread = np.asarray(spread, np.float64)
     if not len(spread) or np.ptp(spread) <= SAME:
         return np.ones(len(spread))
-    return (spread - spread.min()) / np.ptp(spread)
+    found: Floats = (spread - spread.min()) / np.ptp(spread)
+    return found
 
 
 def both(semantic: Floats, style: Floats) -> Floats:
