@@ -6,9 +6,11 @@ with one sentence that names the endpoint and says what to do, and a call whose 
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -105,6 +107,20 @@ class Client:
         except (ValueError, KeyError, TypeError):
             return None
         return tokens if isinstance(tokens, list) and all(isinstance(token, int) for token in tokens) else None
+
+    def post(self, path: str, made: dict[str, Any]) -> SimpleNamespace:
+        """The answer to a call whose arguments are those of the client library. To be called within ``call``.
+
+        Its own classes for arguments and answers are left out: building them takes more time than all else of a call does.
+        """
+        import httpx2
+
+        body = {name: value for name, value in made.items() if name != "extra_body"} | made.get("extra_body", {})
+        answer = self.api.post(path, cast_to=httpx2.Response, body=body)
+        read = json.loads(answer.content, object_hook=lambda found: SimpleNamespace(**found))
+        if not isinstance(read, SimpleNamespace):
+            raise Unreadable
+        return read
 
     def call(self, act: Callable[[], T], retries: int | None = None) -> T:
         """What ``act`` returns; it is done again while its failure may pass. Raises ``EngineError``."""

@@ -136,15 +136,14 @@ class ServerEngine:
         return False
 
     def _whole(self, made: dict[str, Any], n: int) -> list[Completion]:
-        api = self._client.api
-        answer: Any = (api.completions if "prompt" in made else api.chat.completions).create(**made)
+        answer = self._client.post("/completions" if "prompt" in made else "/chat/completions", made)
         if not answer.choices:
             raise Unreadable
-        used = answer.usage
+        used = getattr(answer, "usage", None)
         share = used.completion_tokens // len(answer.choices) if used else 0
         return [
             dialects.completion_of(choice, share, used.prompt_tokens if used else 0)
-            for choice in sorted(answer.choices, key=lambda choice: choice.index or 0)
+            for choice in sorted(answer.choices, key=lambda choice: getattr(choice, "index", 0) or 0)
         ]
 
     def _stream(self, made: dict[str, Any], shown: _Shown) -> list[Completion]:
