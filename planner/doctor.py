@@ -17,8 +17,8 @@ from agents.engines import open_engine
 from agents.engines.base import Prompt, Request, Sampling
 from planner.check import Check, tried
 from planner.doctor_servers import examine_servers
+from planner.options import Settings
 from planner.routing import routes
-from planner.settings import Settings
 from planner.store import Library
 
 __all__ = ["Check", "examine"]

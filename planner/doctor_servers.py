@@ -19,8 +19,8 @@ from agents.engines.base import Engine, Prompt, Request, Sampling
 from agents.engines.client import KEY_VARIABLES, UNNAMED, Client
 from planner.check import Check, tried
 from planner.context import ROLES
+from planner.options import Settings
 from planner.routing import Route, route, routes, shown
-from planner.settings import Settings
 from prompts.errors import EngineError, NoStructuredOutput
 
 _SECONDS: Final = 120.0  # a server may have to load the model first

@@ -15,11 +15,12 @@ from pydantic import ValidationError
 
 from planner import routing
 from planner.context import ROLES, Role
+from planner.options import ROUTING, RoleSettings, Write
 from planner.plans import Planning
 from planner.role_engines import RoleEngines, models_of, rerouted
 from planner.role_log import RoleChange
 from planner.rows import CallKey
-from planner.settings import ROUTING, RoleSettings, Write, reason
+from planner.settings import reason
 from planner.state import Draft
 from prompts.errors import InputError
 

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from planner.context import ROLES, Role
-from planner.settings import ROUTING, PromptName, RoleSettings, Settings
+from planner.options import ROUTING, PromptName, RoleSettings, Settings
 from prompts.errors import InputError
 
 
 class Route(NamedTuple):
-    """One engine. Roles with equal routes share it. Only a server's route has an address, a prompt style and a key's name.
+    """One engine. Roles with equal routes share it. Only a server's route has an address and a key's name, only an offline one
+    an adapter's folder, and both a prompt style.
 
     An empty ``key_variable`` means the variables that are looked into where none is named, None that no key is sent.
     """
@@ -26,6 +27,7 @@ class Route(NamedTuple):
     server: str = ""
     prompt: PromptName = "auto"
     key_variable: str | None = ""
+    adapter: str = ""
 
 
 def route(settings: Settings, role: Role) -> Route:
@@ -40,9 +42,11 @@ def route(settings: Settings, role: Role) -> Route:
     server = (own.server or settings.server).rstrip("/")
     near = engine == settings.engine and (engine != "server" or server == settings.server.rstrip("/"))
     model = own.model if own.model is not None else settings.model if near else ""
+    prompt = own.prompt or (settings.prompt if near else "auto")
+    if engine == "offline":
+        return Route(engine, model, prompt=prompt, adapter=own.adapter or "")
     if engine != "server":
         return Route(engine, model)
-    prompt = own.prompt or (settings.prompt if near else "auto")
     same = server == settings.server.rstrip("/")
     key = own.key_variable or (None if not same else settings.key_variable if own.key_variable is None else "")
     return Route(engine, model, server, prompt, key)
@@ -85,6 +89,8 @@ def note(settings: Settings) -> dict[str, Any]:
         made |= {} if secret(settings.server) else {"server": settings.server}
     elif any(found.engine == "server" for found in routes(settings).values()) and not secret(settings.server):
         made["server"] = settings.server
+    if settings.engine == "offline":
+        made["prompt"] = settings.prompt
     roles = {}
     for role in ROLES:
         own = getattr(settings.roles, role).model_dump(exclude_none=True, include=set(ROUTING))

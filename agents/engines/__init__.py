@@ -14,7 +14,8 @@ NAMES = ("embedded", "server", "offline", "scripted")
 def open_engine(name: str, model: str = "", server: str = "", threads: int = 0, **more: Any) -> Engine:
     """Open an engine: ``model`` is a folder (embedded, offline) or a name (server), empty for the bundled or the first one.
 
-    ``more`` is for a server: ``prompt``, ``key_variable``, ``timeout`` and ``retries`` of ``ServerEngine``.
+    ``more`` is for a server (``prompt``, ``key_variable``, ``timeout`` and ``retries`` of ``ServerEngine``) or for the offline
+    engine (``prompt``, ``gpus`` and ``adapters`` of ``OfflineEngine``).
 
     Raises ``InputError`` for an unknown name and ``EngineError`` when the engine cannot run.
     """
@@ -29,7 +30,7 @@ def open_engine(name: str, model: str = "", server: str = "", threads: int = 0, 
     if name == "offline":
         from agents.engines.offline import OfflineEngine
 
-        return OfflineEngine(model)
+        return OfflineEngine(model, **more)
     if name == "scripted":
         from agents.engines.scripted import ScriptedEngine
 

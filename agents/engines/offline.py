@@ -10,6 +10,7 @@ the text; ``logprob`` is the model's own, before temperature and mask.
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 from collections.abc import Generator, Mapping, Sequence
@@ -20,10 +21,10 @@ from agents.engines import dialects
 from agents.engines.base import Completion, OnText, Prompt, Request, Style
 from agents.engines.dialects import PromptStyle
 from agents.engines.stepping import Stepper
-from prompts.errors import EngineError, FabulaError, ModelMissing
+from prompts.errors import EngineError, FabulaError, InputError, ModelMissing
 
 if TYPE_CHECKING:
-    from agents.serving.models import Base
+    from agents.serving.models import Adapter, Base
 
 _CONTROL = "<|write|>"  # one token for the bundled model and its children, several for all others
 _BANNED = -100.0
@@ -42,15 +43,25 @@ ENVIRONMENT = {
 class OfflineEngine:
     """The model in the folder (or of the Hub id) ``model``, the bundled one by default.
 
-    ``prompt`` is how it is asked (agents/engines/dialects.py). ``options`` go to ``vllm.LLM`` as they are. Safe to call from
-    many threads. Raises ``ModelMissing`` for a folder that is no model, and ``EngineError`` when vLLM is not installed or
-    cannot load it.
+    ``prompt`` is how it is asked (agents/engines/dialects.py), ``gpus`` how many GPUs the model is split over, 0 for one or the
+    CPU. ``adapters`` are folders of LoRA adapters that ``speaking`` may name. ``options`` go to ``vllm.LLM`` as they are. Safe
+    to call from many threads. Raises ``ModelMissing`` for a folder that is no model or no adapter of it, ``InputError`` where
+    vLLM is built for the CPU and GPUs are asked for, and ``EngineError`` when it is not installed or cannot load the model.
     """
 
     name = "offline"
 
-    def __init__(self, model: str = "", *, prompt: PromptStyle = "auto", **options: Any) -> None:
+    def __init__(
+        self,
+        model: str = "",
+        *,
+        prompt: PromptStyle = "auto",
+        gpus: int = 0,
+        adapters: Sequence[str] = (),
+        **options: Any,
+    ) -> None:
         base = _base(model)
+        found = {folder: _adapter(folder, base) for folder in adapters}
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         if base.local:
@@ -63,17 +74,51 @@ class OfflineEngine:
                 "'fabula[vllm]', or use the engine embedded or server."
             ) from error
         self._vllm = vllm
-        self.model = base.name
+        self.model = self._base_name = base.name
+        self._closed = False
         try:
-            self._stepper = Stepper(lambda: vllm.LLM(**_options(base) | options))
+            self._stepper = Stepper(lambda: vllm.LLM(**_options(base, gpus, tuple(found.values())) | options))
+        except InputError:
+            raise
         except Exception as error:
             raise EngineError(
                 f"vLLM cannot load {base.name}: {_line(error)}; look for a smaller model, or free the memory of the device."
             ) from error
+        self._speakers = _Speakers()
+        self._loras = {
+            folder: (adapter, number) for number, (folder, adapter) in enumerate(found.items(), 1)
+        }  # the numbers are vLLM's way to tell them apart
+        self._lora: Any = None
         self._tokenizer = self._stepper.tokenizer
         self._tokenizing = threading.Lock()  # tokenizers may not be used by two threads at once
         self.prompt: PromptStyle = self._detect() if prompt == "auto" else prompt
         self.style: Style = "slots" if self.prompt == "slots" else "plain"
+
+    def speaking(self, adapter: str) -> OfflineEngine:
+        """The same vLLM, drawing with one of the ``adapters`` that it was opened with; with none where it is empty.
+
+        It is closed by itself, and vLLM ends with the last of them.
+        """
+        from vllm.lora.request import LoRARequest
+
+        made = copy.copy(self)
+        made._closed = False
+        made._lora, made.model = None, self._base_name
+        if adapter:
+            if adapter not in self._loras:
+                raise InputError(
+                    f"The adapter {adapter} was not named when its model was opened; open the story again."
+                )
+            known, number = self._loras[adapter]
+            made._lora = LoRARequest(f"{known.path.name}-{number}", number, str(known.path))
+            made.model = f"{self._base_name}+{known.path.name}"
+        self._speakers.enter()
+        return made
+
+    @property
+    def loaded(self) -> bool:
+        """Whether vLLM still runs, for this engine or for another one that speaks through it."""
+        return self._speakers.count > 0
 
     def complete(self, request: Request, on_text: OnText | None = None) -> tuple[Completion, ...]:
         """See ``Engine``. Waits for its turn in the batch that all callers share."""
@@ -110,11 +155,14 @@ class OfflineEngine:
         return len(self._ids(text))
 
     def close(self) -> None:
-        self._stepper.close()
+        if not self._closed:
+            self._closed = True
+            if self._speakers.leave():
+                self._stepper.close()
 
     def _outputs(self, ids: list[int], params: Any) -> Generator[Any, None, None]:
         """What vLLM gives for a prompt of tokens, its failures explained; closing it gives the request up."""
-        with closing(self._stepper.ask({"prompt_token_ids": ids}, params)) as outputs:
+        with closing(self._stepper.ask({"prompt_token_ids": ids}, params, self._lora)) as outputs:
             while True:
                 with _explained(self.model):
                     output = next(outputs, None)
@@ -178,15 +226,58 @@ def _base(model: str) -> Base:
         raise ModelMissing(str(error).replace("--base", "--model")) from error
 
 
-def _options(base: Base) -> dict[str, Any]:
+def _adapter(folder: str, base: Base) -> Adapter:
+    from agents.serving.models import adapter
+
+    try:
+        return adapter("adapter", folder, base)
+    except ModelMissing as error:
+        said = (
+            str(error)
+            .replace("--adapter", "The adapter")
+            .replace("name its own base with --base", "give its own model")
+        )
+        raise ModelMissing(said) from error
+    except InputError as error:
+        raise InputError(f"The adapter {folder} is a whole model; name it as the role's model instead.") from error
+
+
+class _Speakers:
+    """How many engines speak through one vLLM, from the first on."""
+
+    def __init__(self) -> None:
+        self.count, self._lock = 1, threading.Lock()
+
+    def enter(self) -> None:
+        with self._lock:
+            self.count += 1
+
+    def leave(self) -> bool:
+        """Whether that was the last one."""
+        with self._lock:
+            self.count -= 1
+            return not self.count
+
+
+def _options(base: Base, gpus: int, adapters: Sequence[Adapter]) -> dict[str, Any]:
     """How vLLM is started: as by ``fabula serve`` (agents/serving/flags.py says why)."""
     from vllm.platforms import current_platform
 
+    from agents.serving.flags import lora_rank
+
+    if gpus and current_platform.is_cpu():
+        raise InputError(
+            f"gpus = {gpus}, but the vLLM here is built for the CPU; leave gpus out, or install vLLM for GPUs."
+        )
     longest = min(base.context, _LONGEST) if base.context else None
     made: dict[str, Any] = {
         "model": base.path, "enable_prefix_caching": True, "use_tqdm_on_load": False, "max_model_len": longest,
         "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True},
     }  # fmt: skip
+    if gpus:
+        made["tensor_parallel_size"] = gpus
+    if adapters:
+        made |= {"enable_lora": True, "max_loras": len(adapters), "max_lora_rank": lora_rank(adapters)}
     if current_platform.is_cpu():
         cache = base.cache_bytes * (longest or _LONGEST) * _CPU_SEQUENCES
         made |= {"kv_cache_memory_bytes": max(_CPU_LEAST, min(cache or _CPU_MOST, _CPU_MOST)), **_ON_CPU}

@@ -24,6 +24,7 @@ class _Call:
 
     prompt: Any
     params: Any
+    lora: Any = None
     outputs: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
     given_up: bool = False
 
@@ -47,12 +48,14 @@ class Stepper:
             raise built
         self.tokenizer: Any = built
 
-    def ask(self, prompt: Any, params: Any) -> Generator[Any, None, None]:
+    def ask(self, prompt: Any, params: Any, lora: Any = None) -> Generator[Any, None, None]:
         """The ``RequestOutput``s of one request as they come; the last one is finished. Ending early gives the request up.
+
+        ``lora`` is a ``LoRARequest`` for the adapter to draw with.
 
         Raises ``EngineError`` when the engine is closed meanwhile, and vLLM's own exceptions.
         """
-        call = _Call(prompt, params)
+        call = _Call(prompt, params, lora)
         with self._lock:
             if not self._open:
                 raise EngineError(_CLOSED)
@@ -109,7 +112,8 @@ class Stepper:
                     return
                 count += 1
                 try:
-                    flying[str(count)] = (engine.add_request(str(count), call.prompt, call.params), call)
+                    name = engine.add_request(str(count), call.prompt, call.params, lora_request=call.lora)
+                    flying[str(count)] = (name, call)
                 except Exception as error:  # only this request cannot be served
                     call.outputs.put(error)
             for output in engine.step():

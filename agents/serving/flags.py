@@ -78,7 +78,13 @@ def command(plan: Plan) -> list[str]:
     if cache := plan.cache_bytes or (0 if plan.gpus else _cache(plan.base)):
         made += ["--kv-cache-memory-bytes", str(cache)]
     if plan.adapters:
-        made += ["--enable-lora", "--max-loras", str(len(plan.adapters)), "--max-lora-rank", str(_rank(plan.adapters))]
+        made += [
+            "--enable-lora",
+            "--max-loras",
+            str(len(plan.adapters)),
+            "--max-lora-rank",
+            str(lora_rank(plan.adapters)),
+        ]
         made += ["--lora-modules", *(_module(adapter, plan.base) for adapter in plan.adapters)]
     return [*made, *plan.more]
 
@@ -124,7 +130,8 @@ def _cache(base: Base) -> int:
     return max(_CACHE_LEAST, min(wanted or _CACHE_MOST, _CACHE_MOST))
 
 
-def _rank(adapters: Sequence[Adapter]) -> int:
+def lora_rank(adapters: Sequence[Adapter]) -> int:
+    """The rank that vLLM must be ready for: the least that it takes and no adapter is above."""
     most = max(adapter.rank for adapter in adapters)
     return next((rank for rank in _RANKS if rank >= most), most)
 

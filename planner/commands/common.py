@@ -17,14 +17,15 @@ from rich.console import Console
 
 from agents.engines import open_engine
 from agents.engines.base import Engine
+from agents.engines.offline import OfflineEngine
 from agents.generator import GeneratorSettings
 from planner import routing
 from planner.context import WriteSettings
 from planner.display import Display, LiveDisplay, PlainDisplay, Quiet
+from planner.options import Settings
 from planner.role_engines import RoleEngines
 from planner.role_log import RoleChange
 from planner.session import Session
-from planner.settings import Settings
 from planner.store import Library
 from prompts.errors import FabulaError
 
@@ -84,11 +85,29 @@ def open_engines(settings: Settings, kept: Mapping[str, RoleChange] | None = Non
 
     ``kept`` are the models that a person chose for the story's roles since it was begun.
     """
-    return RoleEngines(routing.routes(settings), lambda way: open_route(way, settings), kept)
+    ways = routing.routes(settings)
+    loaded: dict[routing.Route, OfflineEngine] = {}
+    return RoleEngines(ways, lambda way: open_route(way, settings, loaded), kept)
 
 
-def open_route(way: routing.Route, settings: Settings) -> Engine:
-    """The engine at the end of a route."""
+def open_route(way: routing.Route, settings: Settings, loaded: dict[routing.Route, OfflineEngine]) -> Engine:
+    """The engine at the end of a route.
+
+    ``loaded`` are the models that run in this process, by their routes without an adapter: roles that differ in nothing but
+    the adapter share one.
+    """
+    if way.engine == "offline":
+        base = way._replace(adapter="")
+        if base in loaded and loaded[base].loaded:
+            return loaded[base].speaking(way.adapter)
+        others = (other for other in (way, *routing.routes(settings).values()) if other._replace(adapter="") == base)
+        adapters = tuple(dict.fromkeys(other.adapter for other in others if other.adapter))
+        engine = OfflineEngine(way.model, prompt=way.prompt, gpus=settings.gpus, adapters=adapters)
+        loaded[base] = engine
+        if not way.adapter:
+            return engine
+        with contextlib.closing(engine):
+            return engine.speaking(way.adapter)
     if way.engine != "server":
         return open_engine(way.engine, way.model, threads=settings.threads)
     return open_engine(

@@ -1,7 +1,7 @@
 """Run by the Python that has vLLM: asks the offline engine for one of everything, then writes a story with it.
 
-``python offline_story.py SOURCE PACKAGES FOLDER``: where Fabula's source is, where what it needs besides vLLM is installed, and
-a folder for the library. The last line on stdout is what came of it, as JSON.
+``python offline_story.py SOURCE PACKAGES FOLDER ADAPTER...``: where Fabula's source is, where what it needs besides vLLM is
+installed, a folder for the library, and folders of LoRA adapters. The last line on stdout is what came of it, as JSON.
 """
 
 from __future__ import annotations
@@ -62,7 +62,21 @@ def tell(engine: Any, folder: Path) -> dict[str, Any]:
         return {"story": [row.text for row in library.path(library.head(story.id))]}
 
 
-def main(source: str, packages: str, folder: str) -> None:
+def speak(engine: Any, adapters: tuple[str, ...]) -> dict[str, Any]:
+    """What the model says by itself and with each adapter, token for token the likeliest."""
+    from agents.engines.base import Prompt, Request, Sampling
+
+    request = Request(prompt=Prompt(text=PROMPT), sampling=Sampling(temperature=0, max_tokens=48))
+    said, names = [], []
+    for adapter in ("", *adapters, ""):
+        speaking = engine.speaking(adapter)
+        said.append(speaking.complete(request)[0].text)
+        names.append(speaking.model)
+        speaking.close()
+    return {"spoken": said, "speakers": names}
+
+
+def main(source: str, packages: str, folder: str, *adapters: str) -> None:
     # Behind vLLM's own environment, which pins other versions of what both need.
     sys.path[:0] = [source]
     sys.path.append(packages)
@@ -70,8 +84,8 @@ def main(source: str, packages: str, folder: str) -> None:
     from agents.engines.base import Prompt, Request
     from prompts.errors import EngineError
 
-    engine = open_engine("offline")
-    made = ask(engine) | tell(engine, Path(folder))
+    engine = open_engine("offline", adapters=adapters)
+    made = ask(engine) | speak(engine, adapters) | tell(engine, Path(folder))
     engine.close()
     engine.close()
     try:

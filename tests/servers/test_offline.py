@@ -24,11 +24,11 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="module")
-def told(vllm_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def told(vllm_python: Path, adapters: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What ``offline_story.py`` found; one start of vLLM for all tests."""
     folder = tmp_path_factory.mktemp("offline")
     done = subprocess.run(
-        [vllm_python, SCRIPT, ROOT, sysconfig.get_path("purelib"), folder],
+        [vllm_python, SCRIPT, ROOT, sysconfig.get_path("purelib"), folder, *adapters.values()],
         cwd=folder, capture_output=True, text=True, check=False,
         env=os.environ | ENVIRONMENT | {"HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}, timeout=800,
     )  # fmt: skip
@@ -85,6 +85,13 @@ def test_a_text_is_as_likely_when_scored_as_when_drawn(told: dict[str, Any]) -> 
 def test_calls_of_many_threads_are_all_answered(told: dict[str, Any]) -> None:
     assert [len(texts) for texts in told["together"]] == [2] * 8
     assert len({tuple(texts) for texts in told["together"]}) == 8
+
+
+def test_each_adapter_speaks_in_its_own_way_and_changes_nothing_for_the_others(told: dict[str, Any]) -> None:
+    alone, generator, summarizer, again = told["spoken"]
+    assert len({alone, generator, summarizer}) == 3
+    assert again == alone
+    assert told["speakers"] == ["fabula-small", "fabula-small+generator", "fabula-small+summarizer", "fabula-small"]
 
 
 def test_a_story_is_written_to_its_end(told: dict[str, Any]) -> None:

@@ -42,13 +42,15 @@ class Engine:
         self.steps: dict[str, int] = {}
         self.most = 0
         self.aborted: list[str] = []
+        self.loras: list[Any] = []
         self.words = ["Once", "upon", "a", "time", "</s>"]
         self.fails: Exception | None = None
         self.refuses: Exception | None = None
 
-    def add_request(self, number: str, prompt: Any, params: Params) -> str:
+    def add_request(self, number: str, prompt: Any, params: Params, lora_request: Any = None) -> str:
         if self.refuses:
             raise self.refuses
+        self.loras.append(lora_request)
         self.asked[number] = (prompt, params)
         self.steps[number] = 0
         self.most = max(self.most, len(self.steps))
@@ -97,6 +99,8 @@ class Fake:
         self.engine = Engine()
         self.tokenizer = Tokenizer()
         self.options: dict[str, Any] = {}
+        self.opened = 0
+        self.cpu = True
         self.broken: Exception | None = None
 
 
@@ -108,13 +112,16 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Fake:
         if fake.broken:
             raise fake.broken
         fake.options = options
+        fake.opened += 1
         return SimpleNamespace(llm_engine=fake.engine, get_tokenizer=lambda: fake.tokenizer)
 
     params = lambda **given: Params(**{"output_kind": Kinds.FINAL_ONLY, **given})
     contents: dict[str, dict[str, Any]] = {
         "vllm": {"LLM": llm, "SamplingParams": params},
         "vllm.sampling_params": {"RequestOutputKind": Kinds, "StructuredOutputsParams": Params},
-        "vllm.platforms": {"current_platform": SimpleNamespace(is_cpu=lambda: True)},
+        "vllm.platforms": {"current_platform": SimpleNamespace(is_cpu=lambda: fake.cpu)},
+        "vllm.lora": {},
+        "vllm.lora.request": {"LoRARequest": lambda name, number, path: (name, number, path)},
     }
     for name, value in [*offline.ENVIRONMENT.items(), ("HF_HUB_OFFLINE", "1")]:
         monkeypatch.setenv(name, value)  # so that what the engine sets does not outlive the test

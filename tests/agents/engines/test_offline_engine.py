@@ -15,7 +15,7 @@ from fake_vllm import Fake, Tokenizer, install
 from agents.engines import open_engine
 from agents.engines.base import Engine, Prompt, Request, Sampling
 from agents.engines.offline import OfflineEngine
-from prompts.errors import EngineError, ModelMissing, WritingStopped
+from prompts.errors import EngineError, InputError, ModelMissing, WritingStopped
 
 ASK = Request(prompt=Prompt(system="You write.", text="Go on."), seed=7)
 
@@ -58,6 +58,21 @@ def test_the_bundled_model_is_laid_out_for_vllm_and_the_cpus_memory_is_bounded(f
         assert fake.options["structured_outputs_config"]["backend"] == "guidance"
         assert fake.options["tensor_parallel_size"] == 2
         assert fake.options["enable_chunked_prefill"] is False
+
+
+def test_a_model_is_split_over_gpus_where_vllm_is_built_for_them(fake: Fake) -> None:
+    with pytest.raises(InputError, match="gpus = 2, but the vLLM here is built for the CPU"):
+        OfflineEngine(gpus=2)
+    fake.cpu = False
+    with closing(OfflineEngine(gpus=2)):
+        assert fake.options["tensor_parallel_size"] == 2
+    with closing(OfflineEngine()):
+        assert "tensor_parallel_size" not in fake.options
+
+
+def test_it_is_asked_as_the_settings_say(fake: Fake) -> None:
+    with closing(OfflineEngine(prompt="completion")) as engine:
+        assert (engine.prompt, engine.style) == ("completion", "plain")
 
 
 def test_without_vllm_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
