@@ -134,6 +134,8 @@ class DataFolder:
         """Give the folder its name; returns what data.json says. Raises ``InputError`` where no row was added."""
         if not sum(self.report.counts.values()):
             raise InputError(self._nothing())
+        if not self.report.counts["train"]:
+            raise InputError("Every book, author or prompt fell among those held out; build with a smaller --held, or 0.")
         with self._told():
             hashes = [self._shards[split].close() for split in SPLITS]
             index = {

@@ -179,3 +179,35 @@ def slot_story(paragraphs: tuple[str, ...], texts: tuple[str, ...], common: Coun
     n = len(paragraphs)
     extra = tuple(line if ok or (line and unresolved not in line) else "" for line, ok in zip(lines[n:], clean[n:], strict=True))
     return Slotted(tuple(line.replace(unresolved, "") for line in lines[:n]), clean[:n], extra, cast)
+
+
+@dataclass(frozen=True)
+class Named:
+    """Somebody or some place that a text names: its sort (she, he, place, beast), how often, and where first."""
+
+    name: str
+    sort: str
+    count: int
+    first: int
+
+
+def find_names(text: str, common: Counter[str]) -> list[Named]:
+    """Whom and what ``text`` names, the most frequent first; what the pronouns leave open is left out."""
+    known = {w for _, _, s in _mentions(text, common, set()) for w in s.split() if w not in ALLOWED and w not in TITLES}
+    mentions = _mentions(text, common, known)
+    entities, _ = _entities(text, mentions)
+    counts = Counter(spelling for _, _, spelling in mentions)
+    found = []
+    for entity in entities:
+        if (sort := _sort_of(entity, 0)) and not (sort == "she" and entity.she == 0):  # a coin decided it
+            name = max(sorted(entity.spellings), key=lambda s: (counts[s], len(s)))
+            found.append(Named(name, sort, entity.count, entity.first))
+    return sorted(found, key=lambda n: (-n.count, n.first))
+
+
+def find_nouns(text: str) -> dict[str, list[str]]:
+    """The places, items and beasts that ``text`` speaks of by their nouns at least twice ("the park"), most often first."""
+    return {
+        sort: [noun for noun, count in Counter(finder.findall(text)).most_common() if count >= 2]
+        for sort, finder in _FINDERS.items()
+    }

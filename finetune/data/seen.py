@@ -96,8 +96,8 @@ class Seen:
             kept = self._base.execute("SELECT minima FROM texts WHERE number = ?", (number,)).fetchone()[0]
             if likeness(minima, np.frombuffer(kept, np.uint32)) >= NEAR:
                 return True
-        number = self._base.execute("INSERT INTO texts (minima) VALUES (?)", (minima.tobytes(),)).lastrowid
-        self._base.executemany("INSERT INTO bands VALUES (?, ?)", ((band, number) for band in bands))
+        added = self._base.execute("INSERT INTO texts (minima) VALUES (?)", (minima.tobytes(),)).lastrowid
+        self._base.executemany("INSERT INTO bands VALUES (?, ?)", ((band, added) for band in bands))
         return False
 
     def add_group(self, name: str, held: bool) -> None:

@@ -53,7 +53,7 @@ def _work(row: Mapping[str, Any], column: str, number: int, name: str, skip: Ski
         yield work
 
 
-def _rows(name: str, split: str) -> Iterable[Mapping[str, Any]]:
+def _rows(name: str, split: str) -> Any:
     import datasets
     from datasets.exceptions import DatasetNotFoundError
 

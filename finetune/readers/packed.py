@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from agents.naming import title_case
 from finetune.readers import gutenberg
 from finetune.readers.base import (
     MAX_CHARACTERS,
@@ -50,7 +51,7 @@ def work_of(row: dict[str, Any], number: str, name: str, place: str, options: Op
         return f"no {options.text_column or 'text'}"
     if len(text) > MAX_CHARACTERS:
         return f"longer than {MAX_CHARACTERS:,} characters; split it"
-    title, author = folded(text_of(row.get("title"))), _author(row)
+    title, author = _title(text_of(row.get("title"))), _author(row)
     source = options.source or text_of(row.get("source")) or name
     licence = options.licence or text_of(row.get("licence")) or text_of(row.get("license")) or "unknown"
     group = (
@@ -68,6 +69,11 @@ def work_of(row: dict[str, Any], number: str, name: str, place: str, options: Op
         group or number, source, (Chapter(tuple(parts)),), licence=licence, title=title, author=author,
         prompt=folded(text_of(row.get("prompt"))), summary=summary, tone=text_of(row.get("tone")), place=place,
     )  # fmt: skip
+
+
+def _title(text: str) -> str:
+    """A title in words; some corpora give it as part of an address ("a-fish-story")."""
+    return title_case(text.replace("-", " ")) if "-" in text and " " not in text and text.islower() else folded(text)
 
 
 def _author(row: dict[str, Any]) -> str:

@@ -53,7 +53,7 @@ def read(path: Path, skip: Skip, options: Options) -> Iterator[Post]:
             if not prompt:
                 skip(file.name, number, f"no prompt ({', '.join(PROMPTS)})")
                 continue
-            found = responses_of(row, lambda why, at=number, of=file.name: skip(of, at, why))  # type: ignore[misc]
+            found = responses_of(row, lambda why, at=number, of=file.name: skip(of, at, why))
             if not found:
                 continue
             if waiting.responses and waiting.prompt != prompt:
@@ -77,7 +77,7 @@ def responses_of(row: dict[str, Any], skip: Any) -> list[Response]:
     if pair := _pair(row):
         raw = pair
     elif isinstance(listed := next((row[key] for key in LISTS if isinstance(row.get(key), list)), None), list):
-        scores = next((row[key] for key in SCORE_LISTS if isinstance(row.get(key), list)), [])
+        scores: list[Any] = next((row[key] for key in SCORE_LISTS if isinstance(row.get(key), list)), [])
         if scores and len(scores) != len(listed):
             skip(f"{len(listed)} responses and {len(scores)} scores")
             return []
