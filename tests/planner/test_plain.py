@@ -264,6 +264,7 @@ def test_on_a_terminal_text_streams_and_ctrl_c_keeps_or_drops_it(terminal: Termi
     terminal.press("\x03", "Ctrl-D leaves.")
     terminal.type("/acc\t\r")  # completed, and then refused: nothing is proposed
     said += terminal.until("No paragraph is proposed")
+    said += terminal.until("> ")  # before it, the terminal itself would take the Ctrl-D
     terminal.type("\x04")
     said += terminal.until("Everything is kept.")
     assert terminal.close() == 0
