@@ -14,12 +14,16 @@ import typer
 
 from finetune.command_errors import plain_errors as _plain_errors
 from finetune.study_cli import study_app
+from finetune.train_cli import add_export, add_methods
 
 _OPTIONS: dict[str, Any] = {"no_args_is_help": True, "add_completion": False}
 app = typer.Typer(**_OPTIONS, help="Build training data, train Fabula's models, write their cards.")
 data_app = typer.Typer(**_OPTIONS, help="Build data sets from corpora and story worlds.")
 train_app = typer.Typer(**_OPTIONS, help="Train tokenizers and models.")
+export_app = typer.Typer(add_completion=False)
 measure_app = typer.Typer(**_OPTIONS, help="Measure the training material.")
+add_methods(train_app)
+add_export(export_app)
 app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
 app.add_typer(measure_app, name="measure")

@@ -9,56 +9,41 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from finetune.data.folder import SPLITS, Split, content_hash, load_index, read_rows
 from finetune.recipes.settings import Recipe, Seq2Seq, Sft
 from prompts.errors import InputError
 
 ROOM: Final = 16  # tokens that a prompt must leave for its completion
 IGNORED: Final = -100  # the label of a token without loss
-SPLITS: Final = ("train", "held")
 
 
-def shards(folder: Path, split: str) -> list[Path]:
+def shards(folder: Path, split: Split) -> list[Path]:
     """The files of a split, in order; none where there is no such split."""
-    return sorted((folder / split).glob("*.jsonl"))
+    return sorted((folder / split).glob("rows-*.jsonl"))
 
 
-def rows(folder: Path, split: str, wanted: list[str] | None = None) -> Iterator[dict[str, Any]]:
+def rows(folder: Path, split: Split, wanted: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
     """The rows of a split, those of the tasks ``wanted`` alone. Raises ``InputError`` that names a row it can't read."""
-    for path in shards(folder, split):
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    row = json.loads(line)
-                except ValueError as error:
-                    raise InputError(f"{path}, line {number} is not a JSON row; build the data set again.") from error
-                if not isinstance(row, dict):
-                    raise InputError(f"{path}, line {number} is not a JSON object; build the data set again.")
-                if not wanted or row.get("task") in wanted:
-                    yield row
+    return (row for row in read_rows(folder, split) if not wanted or row.get("task") in wanted)
 
 
 def described(folder: Path) -> dict[str, Any]:
     """What is kept of the data in run.json: its folder, kind, hash and counts. Raises ``InputError`` for no data set."""
+    index = load_index(folder)
     if not shards(folder, "train"):
-        raise InputError(
-            f"There is no training data in {folder}; build it with fabula data, or name another data=FOLDER."
-        )
-    index: dict[str, Any] = {}
-    if (folder / "data.json").is_file():
-        index = json.loads((folder / "data.json").read_text(encoding="utf-8"))
-    digest = index.get("hash") or _digest(folder)
+        raise InputError(f"There is no training row in {folder}: all were held out; build it with more stories.")
     counts = {split: sum(_lines(path) for path in shards(folder, split)) for split in SPLITS}
-    return {"folder": str(folder), "kind": index.get("kind", ""), "hash": digest, "rows": counts}
+    return {"folder": str(folder), "kind": index["kind"], "hash": content_hash(folder), "rows": counts}
 
 
 def check_kind(folder: Path, kind: str) -> None:
     """Raises ``InputError`` where the folder holds rows of another kind than ``kind``."""
-    found = described(folder)["kind"]
-    if found and found != kind:
+    found = load_index(folder)["kind"]
+    if found != kind:
         raise InputError(
             f"{folder} holds {found} rows, and this method learns from {kind} rows; name another data=FOLDER."
         )
@@ -108,7 +93,7 @@ def encode(row: dict[str, Any], tokenizer: Any, recipe: Recipe) -> dict[str, lis
     return {"input_ids": prompt + completion, "labels": [IGNORED] * len(prompt) + completion}
 
 
-def load_encoded(recipe: Sft | Seq2Seq, split: str, tokenizer: Any, cache: Path, limit: int | None = None) -> Any:
+def load_encoded(recipe: Sft | Seq2Seq, split: Split, tokenizer: Any, cache: Path, limit: int | None = None) -> Any:
     """The split as a ``datasets.Dataset`` of ``encode``'s columns, kept under ``cache`` and made once for all processes.
 
     Raises ``InputError`` where no row is left.
@@ -129,9 +114,9 @@ def load_encoded(recipe: Sft | Seq2Seq, split: str, tokenizer: Any, cache: Path,
 
     ids = datasets.List(datasets.Value("int32"))
     with PartialState().main_process_first():
-        made = _generated(
+        made = generated(
             datasets, encoded, datasets.Features({"input_ids": ids, "labels": ids}), cache,
-            [split, limit, described(recipe.data)["hash"], recipe.model_dump_json(), str(tokenizer)],
+            [split, limit, content_hash(recipe.data), recipe.model_dump_json(), str(tokenizer)],
         )  # fmt: skip
     if not len(made):
         raise InputError(
@@ -141,7 +126,7 @@ def load_encoded(recipe: Sft | Seq2Seq, split: str, tokenizer: Any, cache: Path,
     return made
 
 
-def _generated(datasets: Any, generator: Any, features: Any, cache: Path, key: list[Any]) -> Any:
+def generated(datasets: Any, generator: Any, features: Any, cache: Path, key: list[Any]) -> Any:
     """A data set made by ``generator``, found again by ``key``: what a generator closes over is no key to rely on."""
     fingerprint = hashlib.sha256(json.dumps(key, default=str).encode()).hexdigest()[:32]
     try:
@@ -154,15 +139,6 @@ def _generated(datasets: Any, generator: Any, features: Any, cache: Path, key: l
         if error.__cause__ is not None:
             raise error.__cause__ from error  # a full disk, say
         raise
-
-
-def _digest(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for split in SPLITS:
-        for path in shards(folder, split):
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
 
 
 def _lines(path: Path) -> int:

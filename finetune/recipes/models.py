@@ -60,10 +60,9 @@ def adapter_path(adapter: Path) -> Path:
     raise InputError(f"adapter: {adapter} holds no adapter (adapter_config.json, adapter_model.safetensors).")
 
 
-def load_tokenizer(recipe: Recipe) -> Any:
+def load_tokenizer(recipe: Recipe, here_only: bool = False) -> Any:
     """The base model's tokenizer, with a padding token. Raises ``InputError`` without one, or for chat without a template."""
-    path = base_path(recipe.base)
-    tokenizer = _fetched(AutoTokenizer, path, recipe)
+    tokenizer = _fetched(AutoTokenizer, base_path(recipe.base), recipe, **_here(here_only))
     if tokenizer.eos_token_id is None:
         raise InputError(f"The tokenizer of {recipe.base} names no end token (eos_token); name one in its folder.")
     if tokenizer.pad_token_id is None:
@@ -78,7 +77,11 @@ def load_tokenizer(recipe: Recipe) -> Any:
 
 def load_config(recipe: Recipe, here_only: bool = False) -> Any:
     """The base model's config; ``here_only``: without asking the Hub."""
-    return _fetched(AutoConfig, base_path(recipe.base), recipe, **({"local_files_only": True} if here_only else {}))
+    return _fetched(AutoConfig, base_path(recipe.base), recipe, **_here(here_only))
+
+
+def _here(only: bool) -> dict[str, Any]:
+    return {"local_files_only": True} if only else {}
 
 
 def compute_type(recipe: Recipe) -> torch.dtype:
@@ -115,6 +118,10 @@ def load_base(recipe: Recipe, seq2seq: bool = False) -> Any:
             options["device_map"] = {"": PartialState().process_index}
     model = _fetched(kind, base_path(recipe.base), recipe, use_safetensors=True, **options)
     model.config.use_cache = False
+    for module in model.modules():
+        # Evaluating would lay the 4-bit weights out for AVX-512 for good, and that layout has no gradient.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
     return model
 
 

@@ -187,8 +187,9 @@ def _steps(trainer: Trainer) -> int:
     if trainer.args.max_steps > 0:
         return int(trainer.args.max_steps)
     batches = len(trainer.get_train_dataloader())
-    each = max(1, math.ceil(batches / trainer.args.gradient_accumulation_steps))
-    return math.ceil(trainer.args.num_train_epochs * each)
+    each: int = max(1, math.ceil(batches / trainer.args.gradient_accumulation_steps))
+    epochs: float = float(trainer.args.num_train_epochs)
+    return math.ceil(epochs * each)
 
 
 def _keep_model(trainer: Trainer, run: Path, recipe: Recipe) -> None:

@@ -10,9 +10,19 @@ from typing import Any
 import torch
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 from tokenizers.decoders import ByteLevel
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-from transformers import MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM
-from transformers import T5Config, T5ForConditionalGeneration
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
 WORDS = "the keeper fox lamp sea door old small ran saw lost found under over and then a key light boat".split()
 TEMPLATE = (
@@ -46,7 +56,7 @@ def save_model(folder: Path, kind: str = "llama", chat: bool = False) -> Path:
     size, ids = len(tokenizer), {"eos_token_id": 1, "pad_token_id": 0, "bos_token_id": None}
     llama = {
         "vocab_size": size, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-        "intermediate_size": 96, "max_position_embeddings": 128, "tie_word_embeddings": True, **ids,
+        "intermediate_size": 128, "max_position_embeddings": 128, "tie_word_embeddings": True, **ids,
     }  # fmt: skip
     made: Any = {
         "llama": lambda: LlamaForCausalLM(LlamaConfig(**llama)),
@@ -57,7 +67,7 @@ def save_model(folder: Path, kind: str = "llama", chat: bool = False) -> Path:
         ),
         "t5": lambda: T5ForConditionalGeneration(
             T5Config(
-                vocab_size=size, d_model=64, d_ff=96, d_kv=16, num_layers=2, num_heads=4, feed_forward_proj="gated-gelu",
+                vocab_size=size, d_model=64, d_ff=128, d_kv=16, num_layers=2, num_heads=4, feed_forward_proj="gated-gelu",
                 decoder_start_token_id=0, eos_token_id=1, pad_token_id=0,
             )
         ),
