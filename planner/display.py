@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from planner import events
+from planner.harmless import harmless
 from planner.state import Beat, Premise
 
 MEASURE = 76
@@ -64,6 +65,7 @@ class PlainDisplay(Quiet):
             print(text, file=self._err, flush=True)
 
     def listen(self, event: events.Event) -> None:
+        event = harmless(event)
         match event:
             case events.PremiseReady(premise):
                 self._say(f"{premise.title} ({genre_line(premise)})")
@@ -158,6 +160,7 @@ class LiveDisplay:
             self._print_paragraph(text)
 
     def listen(self, event: events.Event) -> None:
+        event = harmless(event)
         match event:
             case events.PremiseReady(premise):
                 self._doing = "planning the outline"

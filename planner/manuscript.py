@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from planner.harmless import harmless
 from planner.session import Manuscript
 from planner.state import Outline, Premise, Summary
 
 
 def to_markdown(story: Manuscript) -> str:
     """Title, paragraphs, and at its end a line that says whether the story is finished."""
+    story = harmless(story)
     parts = [f"# {story.title}", *(paragraph.text for paragraph in story.paragraphs)]
     if not story.done:
         parts.append("*(unfinished)*")
@@ -30,6 +32,7 @@ def to_json(story: Manuscript, summary: Summary | None = None) -> dict[str, Any]
 
 def outline_markdown(outline: Outline, premise: Premise) -> str:
     """The beats as a numbered list: what happens, who is on stage, what must change."""
+    outline, premise = harmless(outline), harmless(premise)
     names = {entity.id: entity.name for entity in premise.entities}
     lines = [f"# Outline of {premise.title} ({outline.arc})", ""]
     for number, beat in enumerate(outline.beats, 1):

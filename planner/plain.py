@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from planner.session import Session
 from planner.slash import complete, run
 from planner.store import Library
 from prompts.errors import FabulaError, InputError, WritingStopped
+from prompts.safe import pictured
 
 TOUR = (
     "Press Enter to take the paragraph that is proposed and have the next one written.",
@@ -33,13 +33,6 @@ TOUR = (
 LEAVE = ("/quit", "/exit", "/q")
 _SHOWN = 9
 """Stories that are offered to be opened."""
-# Control characters but for the line end, and what turns the direction of writing; they are shown, never obeyed.
-_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def shown(text: str) -> str:
-    """``text`` with a picture in the place of every control character."""
-    return _CONTROL.sub(lambda found: chr(0x2400 + ord(found[0])) if found[0] < " " else "\ufffd", text)
 
 
 class Plain:
@@ -60,7 +53,7 @@ class Plain:
             _set_up_readline()
 
     def say(self, text: str) -> None:
-        print(shown(text), flush=True)
+        print(pictured(text), flush=True)
 
     def ask(self, prompt: str) -> str | None:
         """A line of what was typed; None when there is no more. A prompt is for terminals."""
@@ -85,7 +78,7 @@ class Plain:
             case events.TextPiece(text):
                 self._stream += text
                 if self.terminal:
-                    print(shown(text), end="", flush=True)
+                    print(pictured(text), end="", flush=True)
             case events.Checked(findings, kept):
                 self._writing = False
                 if self.terminal and self._stream:

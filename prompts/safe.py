@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# C0 and C1 controls, DEL, the marks that turn the writing direction, and what ends a line in Unicode.
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-_LONE: Final = re.compile("[\ud800-\udfff]")
+# C0 and C1 controls but the line end, DEL, the marks that turn the writing direction, what ends a line in Unicode, and halves
+# of surrogate pairs.
+CONTROL: Final = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 def _picture(match: re.Match[str]) -> str:
@@ -20,14 +22,19 @@ def _picture(match: re.Match[str]) -> str:
     return "\u2421" if code == 0x7F else "\ufffd"
 
 
+def pictured(text: str) -> str:
+    """``text`` with a picture in the place of every control character; line ends stay."""
+    return CONTROL.sub(_picture, text)
+
+
 def one_line(text: str) -> str:
     """``text`` on one line, its white space folded, every control character as a picture of itself."""
-    return _LONE.sub("\ufffd", _CONTROL.sub(_picture, " ".join(text.split())))
+    return pictured(" ".join(text.split()))
 
 
 def lines(text: str) -> str:
     """``text`` with its line ends kept and all else harmless, for a text field."""
-    return "\n".join(_LONE.sub("\ufffd", _CONTROL.sub(_picture, line.replace("\t", " "))) for line in text.splitlines())
+    return "\n".join(pictured(line.replace("\t", " ")) for line in text.splitlines())
 
 
 def shortened(text: str, width: int) -> str:

@@ -28,6 +28,7 @@ from planner.role_log import RoleChange
 from planner.session import Session
 from planner.store import Library
 from prompts.errors import FabulaError
+from prompts.safe import pictured
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,7 +65,7 @@ def handled(command: Callable[P, R]) -> Callable[P, R]:
         except FabulaError as error:
             from rich.markup import escape
 
-            raise fail(escape(str(error))) from None
+            raise fail(escape(pictured(str(error)))) from None
         except KeyboardInterrupt:
             Console(stderr=True).print("Stopped before anything was written.", highlight=False)
             raise typer.Exit(130) from None

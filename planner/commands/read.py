@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -15,12 +14,15 @@ from planner import settings as setting
 from planner.commands import common
 from planner.commands.branches import BranchOption, head_of
 from planner.display import MEASURE, genre_line, outline_table, premise_panel
+from planner.harmless import as_json as in_json
+from planner.harmless import harmless
 from planner.manuscript import outline_markdown, to_json, to_markdown
 from planner.session import MAIN, Manuscript, read_story
 from planner.state import Summary
 from planner.store import Library
 from planner.world import fold, in_words
 from prompts.errors import InputError
+from prompts.safe import pictured
 
 Flag = typer.Option
 
@@ -35,7 +37,7 @@ def list_(
     with common.open_library(setting.load({"library": library}).settings) as shelf:
         stories = shelf.stories(hidden=everything)
         if as_json:
-            print(json.dumps([story.model_dump(mode="json") for story in stories], ensure_ascii=False, indent=2))
+            print(in_json([story.model_dump(mode="json") for story in stories]))
             return
         if not stories:
             print('No stories yet. Begin one with: fabula write "a premise"')
@@ -43,7 +45,7 @@ def list_(
         table = Table(box=None, pad_edge=False, header_style="dim")
         for column in ("id", "title", "genre", "paragraphs", "words", "state", "last written"):
             table.add_column(column, justify="right" if column in {"paragraphs", "words"} else "left", overflow="fold")
-        for story in stories:
+        for story in harmless(stories):
             state = ("complete" if story.done else "unfinished") if story.status == "open" else story.status
             written = story.updated[:16].replace("T", " ")
             table.add_row(
@@ -80,7 +82,7 @@ def show(
         elif world:
             _show_world(shelf, read, head, as_json)
         elif as_json:
-            print(json.dumps(to_json(read, shelf.summary(head) if head else None), ensure_ascii=False, indent=2))
+            print(in_json(to_json(read, shelf.summary(head) if head else None)))
         elif markdown or not Console().is_terminal:
             print(to_markdown(read), end="")
         else:
@@ -88,7 +90,7 @@ def show(
 
 
 def _show_story(read: Manuscript) -> None:
-    console = Console()
+    console, read = Console(), harmless(read)
     if read.premise:
         console.print(premise_panel(read.premise))
     beats = read.outline.beats if read.outline else ()
@@ -107,20 +109,22 @@ def _show_outline(read: Manuscript, markdown: bool, as_json: bool) -> None:
     if not read.outline or not read.premise:
         print(f"The story has no outline yet. Go on with: fabula continue {read.story.id}")
     elif as_json:
-        print(read.outline.model_dump_json(indent=2))
+        print(in_json(read.outline.model_dump(mode="json")))
     elif markdown or not Console().is_terminal:
         print(outline_markdown(read.outline, read.premise), end="")
     else:
-        console = Console()
-        console.print(Text(f"{read.premise.title}: {read.outline.arc}", style="bold"))
-        console.print(outline_table(list(read.outline.beats)))
+        console, told = Console(), harmless((read.premise, read.outline))
+        console.print(Text(f"{told[0].title}: {told[1].arc}", style="bold"))
+        console.print(outline_table(list(told[1].beats)))
 
 
 def _show_summary(summary: Summary | None, as_json: bool) -> None:
     if as_json:
-        print(summary.model_dump_json(indent=2) if summary else "null")
+        print(in_json(summary.model_dump(mode="json")) if summary else "null")
     else:
-        Console(width=min(MEASURE, Console().width)).print(Text(summary.text if summary else "(nothing to sum up yet)"))
+        Console(width=min(MEASURE, Console().width)).print(
+            Text(pictured(summary.text) if summary else "(nothing to sum up yet)")
+        )
 
 
 def _show_world(shelf: Library, read: Manuscript, head: str | None, as_json: bool) -> None:
@@ -128,16 +132,16 @@ def _show_world(shelf: Library, read: Manuscript, head: str | None, as_json: boo
     facts = shelf.facts(head)
     now = sorted(fold((*facts, *shelf.pinned(read.story.id))), key=lambda fact: (fact.subject, fact.paragraph))
     if as_json:
-        print(json.dumps([fact.model_dump(mode="json") for fact in now], ensure_ascii=False, indent=2))
+        print(in_json([fact.model_dump(mode="json") for fact in now]))
         return
     if not now:
         print("No facts yet.")
         return
-    names = {entity.id: entity.name for entity in read.premise.entities} if read.premise else {}
+    names = {entity.id: pictured(entity.name) for entity in read.premise.entities} if read.premise else {}
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("holds now", "since paragraph", "because"):
         table.add_column(column, justify="right" if column == "since paragraph" else "left")
-    for fact in now:
+    for fact in harmless(now):
         since = "pinned" if fact.pinned else str(fact.paragraph + 1)
         table.add_row(Text(in_words(fact, names)), since, Text(f'"{fact.quote}"', style="dim"))
     Console().print(table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,12 +17,15 @@ from planner import settings as setting
 from planner.arc import load_shape
 from planner.commands import common
 from planner.display import LiveDisplay
+from planner.harmless import as_json as in_json
+from planner.harmless import harmless
 from planner.manuscript import to_json, to_markdown
 from planner.role_engines import close_engines
 from planner.session import MAIN, begin, open_story, read_story
 from planner.state import PointOfView, Tense
 from planner.store import Library, StoryRow
 from prompts.errors import InputError
+from prompts.safe import pictured
 
 Wish = typer.Option
 
@@ -118,8 +120,9 @@ def _run(
     meter = Meter(() if quiet or as_json else common.addresses(engines))
     try:
         with open_story(shelf, row, engines, listen=display.listen) as session, display:
-            if isinstance(display, LiveDisplay) and before.premise and before.outline:
-                display.resume(before.premise, before.outline.beats, [p.text for p in before.paragraphs])
+            told = harmless(before)
+            if isinstance(display, LiveDisplay) and told.premise and told.outline:
+                display.resume(told.premise, told.outline.beats, [p.text for p in told.paragraphs])
             common.write_all(session)
     except common.Stopped as stopped:
         raise common.say_stopped(stopped, shelf) from None
@@ -130,13 +133,13 @@ def _run(
         _save(out, to_markdown(after))
     if as_json:
         head = shelf.head(row.id, MAIN)
-        print(json.dumps(to_json(after, shelf.summary(head) if head else None), ensure_ascii=False, indent=2))
+        print(in_json(to_json(after, shelf.summary(head) if head else None)))
     elif not quiet:
         where = escape(f", written to {out}") if out else ""
         cached = f", {said}" if (said := meter.says()) else ""
         note = "already complete" if before.done else "complete"
         Console(stderr=True, soft_wrap=True).print(
-            f"[bold]{escape(after.title)}[/] is {note}: {len(after.paragraphs)} paragraphs, {after.words} words, seed "
+            f"[bold]{escape(pictured(after.title))}[/] is {note}: {len(after.paragraphs)} paragraphs, {after.words} words, seed "
             f"{row.seed}{cached}{where}. Read it again with: [bold]fabula show {row.id}[/]", highlight=False,
         )  # fmt: skip
 
