@@ -28,10 +28,10 @@ from agents.engines.base import Completion, Engine, OnText, Request
 from agents.engines.scripted import ScriptedEngine
 from agents.generator import GeneratorSettings
 from benchmarks.report import Report
+from planner.auto import write_on
 from planner.context import ROLES, Role, WriteSettings
 from planner.session import begin, open_story
 from planner.store import Library, StoryRow
-from planner.tui.auto import write_on
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -144,8 +144,7 @@ async def measure(library: Library, report: Report) -> None:
     much = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     model = open_engine("embedded", "")
     async with entered(library, long, model) as (room, _):
-        stop = room.teller.stop.is_set
-        room.run_worker(room.tell("Writing", lambda session: write_on(session, "end", stop), str, streams=True))
+        room.run_worker(room.tell("Writing", lambda session: write_on(session, "end"), streams=True))
         await asyncio.sleep(1)
         found["while the bundled model writes"] = await keys(room)
         if not room.streams:

@@ -66,7 +66,7 @@ class LongDeeds(Deeds):
                 return
             to, path = answer
             file = meant(path).absolute()
-            replace = await self.tell("Looking", lambda _, file=file: is_there(file))
+            replace = await self._there(file)
             if replace is None:
                 return
             if replace:
@@ -75,6 +75,9 @@ class LongDeeds(Deeds):
                     continue
             await self._export(to, file, replace)
             return
+
+    async def _there(self, file: Path) -> bool | None:
+        return await self.tell("Looking", lambda _: is_there(file))
 
     async def _export(self, to: Format, file: Path, replace: bool) -> None:
         made = await self.tell(f"Making the {to}", lambda session: export_branch(session, to, file, replace=replace))

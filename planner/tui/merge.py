@@ -34,7 +34,7 @@ class Merge(ModalScreen[tuple[str, str] | None]):
         # Before the list hears of it: there Enter would choose the sentence under the cursor.
         Binding("enter", "answer('take')", show=False, priority=True),
         Binding("e", "answer('edit')", show=False),
-        Binding("space", "toggle", show=False),
+        Binding("space", "pick", show=False),
         Binding("backspace,u", "drop", show=False),
         Binding("j", "cursor('cursor_down')", show=False),
         Binding("k", "cursor('cursor_up')", show=False),
@@ -83,7 +83,7 @@ class Merge(ModalScreen[tuple[str, str] | None]):
             sheet.highlighted = at - 1
             sheet.highlighted = at
 
-    def action_toggle(self) -> None:
+    def action_pick(self) -> None:
         """Append the sentence under the cursor, or take it out again."""
         line = self._line()
         if line in self._picked:
@@ -105,7 +105,7 @@ class Merge(ModalScreen[tuple[str, str] | None]):
 
     @on(OptionList.OptionSelected)
     def _clicked(self) -> None:
-        self.action_toggle()
+        self.action_pick()
 
     def _line(self) -> Place | None:
         at = self.query_one(OptionList).highlighted
