@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from finetune.recipes.preference_settings import Ddpo, Divpo, Dorpo, Dpo, Orpo
 from finetune.recipes.settings import Recipe, Seq2Seq, Sft
 
 
@@ -32,8 +33,14 @@ class Method:
         return found
 
 
+_PREFERENCE: Final = "finetune.recipes.preference:build"
 _KNOWN: Final = (
     Method("sft", Sft, "finetune.recipes.sft:build", "Fine-tune a causal model on prompts and completions.", "sft_lora"),
     Method("seq2seq", Seq2Seq, "finetune.recipes.seq2seq:build", "Fine-tune an encoder-decoder such as Flan-T5.", "sft_seq2seq"),
+    Method("dpo", Dpo, _PREFERENCE, "Learn from preference pairs (DPO).", "dpo_lora", "preference"),
+    Method("ddpo", Ddpo, _PREFERENCE, "DPO that weighs pairs by deviation, for diversity.", "ddpo_lora", "preference"),
+    Method("divpo", Divpo, _PREFERENCE, "DPO on pairs chosen for diversity.", "divpo_lora", "preference"),
+    Method("orpo", Orpo, _PREFERENCE, "Learn from preference pairs without a reference (ORPO).", "orpo_lora", "preference"),
+    Method("dorpo", Dorpo, _PREFERENCE, "ORPO that weighs pairs by deviation.", "dorpo_lora", "preference"),
 )  # fmt: skip
 METHODS: Final[dict[str, Method]] = {method.name: method for method in _KNOWN}
