@@ -65,6 +65,7 @@ app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
 app.command("train", context_settings=train.PASS_ON)(train.train)
 app.command("data", context_settings=train.PASS_ON)(train.data)
+app.command("eval", context_settings=train.PASS_ON)(train.eval_)
 app.command("study", context_settings=train.PASS_ON)(train.study)
 
 

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from finetune.command_errors import plain_errors as _plain_errors
+from finetune.data_cli import register as register_data
+from finetune.eval_cli import judge_models
 from finetune.study_cli import study_app
 from finetune.train_cli import add_export, add_methods
 
@@ -22,12 +24,16 @@ data_app = typer.Typer(**_OPTIONS, help="Build data sets from corpora and story 
 train_app = typer.Typer(**_OPTIONS, help="Train tokenizers and models.")
 export_app = typer.Typer(add_completion=False)
 measure_app = typer.Typer(**_OPTIONS, help="Measure the training material.")
+register_data(data_app)
 add_methods(train_app)
 add_export(export_app)
 app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
 app.add_typer(measure_app, name="measure")
 app.add_typer(study_app, name="study")
+app.command("eval")(judge_models)
+eval_app = typer.Typer(add_completion=False)
+eval_app.command()(judge_models)
 
 RUNS = Path("runs")
 SMALL = Path("agents/models/small")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def make_report(folder: Path, seed: int = 0) -> Report:
 
 def number(value: float | None, digits: int = 2) -> str:
     """A number for people; a dash where there is none."""
-    return "-" if value is None or value != value else f"{value:.{digits}f}"  # noqa: PLR0124 - not a number
+    return "-" if value is None or math.isnan(value) else f"{value:.{digits}f}"
 
 
 def table_rows(report: Report) -> list[tuple[str, ...]]:
