@@ -17,6 +17,7 @@ from planner.merging import Place, merged
 from planner.session import Session
 from planner.state import Finding
 from prompts.errors import InputError, WritingStopped
+from prompts.safe import shortened
 
 Changed = Literal["text", "plan", "nothing"]
 _AROUND = 45
@@ -210,7 +211,7 @@ def jump(session: Session, argument: str) -> Reply:
 def search(session: Session, words: str) -> Reply:
     rows = session.search(text_in(words))
     if not rows:
-        return Reply((f"No paragraph says {words!r}.",))
+        return Reply((f"No paragraph says {shortened(words, 80)!r}.",))
     return Reply(tuple(f"{row.index + 1}: {_excerpt(row.text, words)}" for row in rows))
 
 
