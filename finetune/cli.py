@@ -15,6 +15,7 @@ import typer
 from finetune.command_errors import plain_errors as _plain_errors
 from finetune.data_cli import register as register_data
 from finetune.eval_cli import judge_models
+from finetune.preference_cli import register as register_preference
 from finetune.study_cli import study_app
 from finetune.train_cli import add_export, add_methods
 
@@ -27,6 +28,7 @@ measure_app = typer.Typer(**_OPTIONS, help="Measure the training material.")
 register_data(data_app)
 add_methods(train_app)
 add_export(export_app)
+register_preference(data_app, train_app)
 app.add_typer(data_app, name="data")
 app.add_typer(train_app, name="train")
 app.add_typer(measure_app, name="measure")
