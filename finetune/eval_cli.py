@@ -9,11 +9,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from finetune.command_errors import plain_errors
+
+if TYPE_CHECKING:
+    from finetune.judge.setting import Evaluation
 
 T = TypeVar("T")
 
@@ -66,21 +69,23 @@ def judge_models(
         _quieten()
         try:
             ask_all(evaluation, _track)
+            _report(evaluation, {"semantic": semantic, "style": style}, people, mauve, resamples)
         except KeyboardInterrupt:
             typer.echo(f"Stopped. All that was made is kept; go on with: fabula eval --out {out}", err=True)
             raise typer.Exit(130) from None
-        from finetune.embeddings import load_embedder
-        from finetune.judge.metrics import measure
-        from finetune.judge.table import print_table, write
 
-        cache = out / "embeddings.sqlite"
-        embedders = {
-            kind: load_embedder(name, cache=cache) for kind, name in (("semantic", semantic), ("style", style))
-        }
-        result = measure(evaluation, embedders, people, mauve, resamples)
-        paths = write(evaluation, result)
-        print_table(result)
-        typer.echo("Written: " + ", ".join(map(str, paths)))
+
+def _report(evaluation: Evaluation, embeddings: dict[str, str], people: bool, mauve: bool, times: int) -> None:
+    from finetune.embeddings import load_embedder
+    from finetune.judge.metrics import measure
+    from finetune.judge.table import print_table, write
+
+    cache = evaluation.out / "embeddings.sqlite"
+    embedders = {kind: load_embedder(name, cache=cache) for kind, name in embeddings.items()}
+    result = measure(evaluation, embedders, people, mauve, times)
+    paths = write(evaluation, result)
+    print_table(result)
+    typer.echo("Written: " + ", ".join(map(str, paths)))
 
 
 def _quieten() -> None:

@@ -18,6 +18,7 @@ from finetune.judge.cases import Case
 from finetune.judge.speaker import TooLong, seed_of
 from finetune.recipes.dataset import texts
 from finetune.recipes.models import adapter_path, base_path
+from finetune.recipes.quiet import quiet
 from prompts.errors import InputError
 
 
@@ -29,22 +30,25 @@ class LocalSpeaker:
     def __init__(self, spec: str) -> None:
         base, adapter, style = located(spec)
         try:
-            path = base_path(base)
-            config = AutoConfig.from_pretrained(path, trust_remote_code=False)
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-            self.seq2seq = bool(config.is_encoder_decoder)
-            kind = AutoModelForSeq2SeqLM if self.seq2seq else AutoModelForCausalLM
-            self.model: Any = kind.from_pretrained(path, dtype=_dtype(), use_safetensors=True, trust_remote_code=False)
-            if adapter is not None:
-                from peft import PeftModel
-
-                self.model = PeftModel.from_pretrained(self.model, str(adapter))
+            with quiet():
+                self._load(base_path(base), adapter)
         except (OSError, ValueError, RuntimeError, InputError) as error:
             why = " ".join(str(error).split()).removeprefix("base: ").split(". ")[0].rstrip(".")[:300]
             raise InputError(f"The model {spec} can't be loaded: {why}.") from error
         self.style = style or ("chat" if self.tokenizer.chat_template and not self.seq2seq else "plain")
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model.to(self.device).eval()
+
+    def _load(self, path: str, adapter: Path | None) -> None:
+        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+        self.seq2seq = bool(config.is_encoder_decoder)
+        kind = AutoModelForSeq2SeqLM if self.seq2seq else AutoModelForCausalLM
+        self.model: Any = kind.from_pretrained(path, dtype=_dtype(), use_safetensors=True, trust_remote_code=False)
+        if adapter is not None:
+            from peft import PeftModel
+
+            self.model = PeftModel.from_pretrained(self.model, str(adapter))
         limits = [getattr(config, name, None) for name in ("max_position_embeddings", "n_positions")]
         self.context = None if self.seq2seq else next((int(limit) for limit in limits if limit), None)
 
@@ -114,9 +118,9 @@ class LocalSpeaker:
 def located(spec: str) -> tuple[str, Path | None, str]:
     """(base model, adapter if there is one, prompt style if it is known) of a run, an adapter's folder or a model."""
     folder = Path(spec).expanduser()
-    recipe: dict[str, Any] = {}
-    if (folder / "run.json").is_file():
-        recipe = _json(folder / "run.json").get("recipe", {})
+    # A checkpoint, or the model or adapter in a run, was taught what the run was.
+    run = next((path for path in (folder, folder.parent) if (path / "run.json").is_file()), None)
+    recipe: dict[str, Any] = _json(run / "run.json").get("recipe", {}) if run else {}
     style = str(recipe.get("style") or ("plain" if recipe else ""))
     if (folder / "model").is_dir():
         return str(folder / "model"), None, style
@@ -127,7 +131,7 @@ def located(spec: str) -> tuple[str, Path | None, str]:
             raise InputError(str(error).removeprefix("adapter: ")) from error
         base = recipe.get("base") or _json(adapter / "adapter_config.json").get("base_model_name_or_path")
         return str(base or "bundled"), adapter, style
-    if recipe:
+    if run == folder:
         raise InputError(f"The run {spec} has no model yet; let it come to its end, or judge one of its checkpoints.")
     return spec, None, style
 
