@@ -47,26 +47,29 @@ def votes(study: Study, ratings: Mapping[str, Mapping[str, Choice]]) -> list[Vot
     return sorted(found)
 
 
-def bradley_terry(wins: Floats, prior: float = PRIOR, rounds: int = 10_000) -> Floats:
-    """Log-strengths [systems] with mean 0; the odds that i is preferred to j are exp(s_i − s_j).
+def bradley_terry(wins: Floats, prior: float = PRIOR, rounds: int = 100) -> Floats:
+    """Log-strengths [systems] with mean 0; the odds that i is preferred to j are exp(s_i - s_j).
 
     ``wins`` [systems, systems] counts how often the row's system was preferred to the column's; a tie is half a win for both.
-    With ``prior`` 0 a system that never loses (or never wins) has no finite score, and what comes out is then not to be used.
+    Without a ``prior`` every system must have won and lost, directly or through others; else no finite scores are there to find.
 
-    Source: R. A. Bradley and M. E. Terry, "Rank Analysis of Incomplete Block Designs" (1952), fitted by the MM algorithm of
-    D. R. Hunter, "MM Algorithms for Generalized Bradley-Terry Models" (2004).
+    Source: R. A. Bradley and M. E. Terry, "Rank Analysis of Incomplete Block Designs" (1952). Their likelihood is concave in
+    the log-strengths, so Newton's method, with steps of bounded length, finds its only maximum.
     """
     count = len(wins)
     won = np.asarray(wins, np.float64) + prior * (1 - np.eye(count))
     met, total = won + won.T, won.sum(1)
-    strength = np.ones(count)
+    np.fill_diagonal(met, 0)
+    logs = np.zeros(count)
     for _ in range(rounds):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            before, strength = strength, total / (met / (strength[:, None] + strength[None, :])).sum(1)
-        strength = np.maximum(strength / np.exp(np.log(np.maximum(strength, 1e-300)).mean()), 1e-300)
-        if np.abs(np.log(strength) - np.log(before)).max() < 1e-10:
+        chance = 1 / (1 + np.exp(logs[None, :] - logs[:, None]))  # that the row's system is preferred to the column's
+        slope = total - np.diag(won) - (met * chance).sum(1)
+        bend = met * chance * chance.T
+        # The mean is free: adding a constant matrix fixes it without changing the step in any other direction.
+        step = np.linalg.solve(np.diag(bend.sum(1)) - bend + np.full((count, count), 1 / count), slope)
+        logs = logs + step * min(1.0, 2.0 / max(np.abs(step).max(), 1e-300))
+        if np.abs(step).max() < 1e-10:
             break
-    logs = np.log(strength)
     return np.asarray(logs - logs.mean())
 
 
