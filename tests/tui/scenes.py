@@ -31,6 +31,7 @@ class Scene:
     story: str = "waiting"
     says: tuple[str, ...] = ()
     """Words that have to be seen at every size."""
+    sizes: tuple[tuple[int, int], ...] = ((80, 24), (120, 36), (200, 50))
     anew: bool = False
     """Whether it is opened anew for each picture: Textual's own palette keeps the colours that it was opened in."""
 
@@ -110,6 +111,7 @@ SCENES = (
     Scene("new-refused", _form, "", ("Paragraphs must be between",)),
     Scene("room-new", keys(), "new", ("⏎ begins the story",)),
     Scene("room", keys(), says=("keep and go on", "Next", "3 of 6")),
+    Scene("room-tiny", keys(), says=("room",), sizes=((39, 9), (20, 5))),
     Scene("room-marked", _mark, says=("▌", "is marked")),
     Scene("room-streaming", _stream, says=("▍", "Esc stops")),
     Scene("room-done", keys(), "done", ("∎", "at its end")),

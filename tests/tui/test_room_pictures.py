@@ -6,6 +6,7 @@ leaves each screen there as an SVG. They are drawn by the versions of Textual an
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import types
@@ -16,13 +17,13 @@ from pictures import Screen, compare, contrast, drawn, lines, take
 from playing import Player, Slow, play
 from scenes import SCENES, Scene, prepare
 
+from planner.session import Session
 from planner.store import Library
-from planner.tui import room
+from planner.tui import room, teller
+from planner.tui.view import View, look
 
 UPDATE, SVG = bool(os.environ.get("UPDATE_PICTURES")), os.environ.get("SVG", "")
 HERE = Path(__file__).parent / "pictures"
-SIZES = ((80, 24), (120, 36), (200, 50))
-TINY = (20, 5)
 THEMES = ("fabula-dark", "fabula-light")
 READABLE = 4.5
 """Contrast that WCAG 2.2 asks of text (AA)."""
@@ -41,13 +42,14 @@ def test_every_screen_looks_as_in_its_picture(
 ) -> None:
     monkeypatch.setattr(room, "_SPINNER", "⠋")
     monkeypatch.setattr(room, "time", types.SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr(teller, "look", unhurried)
     shutil.copy(libraries / f"{scene.story or 'waiting'}.db", tmp_path / "story.db")
     faults: list[str] = []
     engine = Slow()
 
     async def act(player: Player) -> None:
         await scene.go(player, engine)
-        for size in SIZES:
+        for size in scene.sizes:
             await player.pilot.resize_terminal(*size)
             name = f"{scene.name}.{size[0]}x{size[1]}"
             screens: dict[str, Screen] = {}
@@ -68,8 +70,15 @@ def test_every_screen_looks_as_in_its_picture(
 
     with Library.open(tmp_path / "story.db") as library:
         story = library.story(library.stories()[0].id) if scene.story else None
-        play(library, act, engine=engine, story=story, size=SIZES[0], in_library=not scene.story)
+        play(library, act, engine=engine, story=story, size=scene.sizes[0], in_library=not scene.story)
     assert not any(faults), "\n".join(filter(None, faults))
+
+
+def unhurried(session: Session) -> View:
+    """What the room shows, as if every paragraph had taken a second: how many tokens a second there were is different each time."""
+    view = look(session)
+    draft = view.proposal and view.proposal.model_copy(update={"seconds": 1.0})
+    return dataclasses.replace(view, proposal=draft)
 
 
 async def still(player: Player) -> Screen:
@@ -108,6 +117,6 @@ def drawn_line(letter: str) -> bool:
 
 
 def test_no_picture_is_left_of_a_screen_that_is_gone() -> None:
-    wanted = {f"{scene.name}.{width}x{height}.txt" for scene in SCENES for width, height in SIZES}
+    wanted = {f"{scene.name}.{width}x{height}.txt" for scene in SCENES for width, height in scene.sizes}
     assert {file.name for file in HERE.iterdir()} == wanted
     assert sum(file.stat().st_size for file in HERE.iterdir()) < 1_500_000
