@@ -112,18 +112,17 @@ def load_encoded(recipe: Sft | Seq2Seq, split: Split, tokenizer: Any, cache: Pat
                 made += 1
                 yield found
 
-    ids = datasets.List(datasets.Value("int32"))
-    with PartialState().main_process_first():
-        made = generated(
-            datasets, encoded, datasets.Features({"input_ids": ids, "labels": ids}), cache,
-            [split, limit, content_hash(recipe.data), recipe.model_dump_json(), str(tokenizer)],
-        )  # fmt: skip
-    if not len(made):
+    if next(encoded(), None) is None:
         raise InputError(
             f"No {split} row of {recipe.data} fits into max_length={recipe.max_length}; raise max_length"
             f"{' or name other tasks' if recipe.tasks else ''}."
         )
-    return made
+    ids = datasets.List(datasets.Value("int32"))
+    with PartialState().main_process_first():
+        return generated(
+            datasets, encoded, datasets.Features({"input_ids": ids, "labels": ids}), cache,
+            [split, limit, content_hash(recipe.data), recipe.model_dump_json(), str(tokenizer)],
+        )  # fmt: skip
 
 
 def generated(datasets: Any, generator: Any, features: Any, cache: Path, key: list[Any]) -> Any:

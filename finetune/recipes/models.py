@@ -22,6 +22,7 @@ from transformers import (
 )
 
 from agents.serving import models as served
+from finetune.recipes.quiet import quiet
 from finetune.recipes.settings import BUNDLED, Recipe
 from prompts.errors import FabulaError, InputError
 
@@ -103,6 +104,7 @@ def load_model(recipe: Recipe, seq2seq: bool = False) -> Any:
     return model if recipe.tuning == "full" else add_adapter(model, recipe)
 
 
+@quiet()
 def load_base(recipe: Recipe, seq2seq: bool = False) -> Any:
     """The base model alone, quantized to NF4 for QLoRA (Dettmers et al. 2023)."""
     kind = AutoModelForSeq2SeqLM if seq2seq else AutoModelForCausalLM
@@ -125,6 +127,7 @@ def load_base(recipe: Recipe, seq2seq: bool = False) -> Any:
     return model
 
 
+@quiet()
 def add_adapter(model: Any, recipe: Recipe) -> Any:
     """Put LoRA layers on ``model``: fresh ones, or the recipe's ``adapter`` to go on from."""
     if recipe.tuning == "qlora":
@@ -150,6 +153,7 @@ def lora_config(recipe: Recipe, config: Any) -> LoraConfig:
     )  # fmt: skip
 
 
+@quiet()
 def count_parameters(recipe: Recipe, seq2seq: bool = False) -> tuple[int, int] | None:
     """(trainable, all) of the model, without loading a weight; None where its config isn't on this machine."""
     try:
