@@ -59,6 +59,20 @@ def estimate(sums: ArrayLike, combine: Combine = ratio, seed: int = 0, times: in
     return Estimate(value, low, high, len(rows))
 
 
+def share(sums: ArrayLike, seed: int = 0, times: int = RESAMPLES) -> Estimate:
+    """A share of the prompts, 0 to 1, from [prompts, 2]: as ``estimate``, but where every prompt went the same way, and all
+    resamples therefore too, with the interval of a binomial share, which does not claim to be certain.
+
+    Source: E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927).
+    """
+    found = estimate(sums, ratio, seed, times)
+    if found.value not in {0.0, 1.0}:
+        return found
+    z = 1.959964
+    far = z * z / (found.prompts + z * z)
+    return found._replace(low=found.value * (1 - far), high=found.value + (1 - found.value) * far)
+
+
 def interval(values: ArrayLike) -> tuple[float | None, float | None]:
     """The middle 95 % of resampled values; None, None where none of them is a number."""
     found = np.asarray(values, np.float64)

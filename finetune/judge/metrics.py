@@ -15,7 +15,7 @@ import numpy as np
 from finetune.embeddings import Embedder, Vectors
 from finetune.judge import lexical, likelihood, spread, winning
 from finetune.judge.asking import LIKELIHOOD, RANKING, WINS, rows, texts_of
-from finetune.judge.bootstrap import RESAMPLES, Combine, Estimate, estimate, exp_ratio, ratio
+from finetune.judge.bootstrap import RESAMPLES, Combine, Estimate, estimate, exp_ratio, ratio, share
 from finetune.judge.cases import Case
 from finetune.judge.setting import PEOPLE, Evaluation
 
@@ -36,13 +36,15 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Metric:
-    """``sums`` says what a case adds, ``combine`` makes the number of it. ``better`` is where a better model lies."""
+    """``sums`` says what a case adds, ``combine`` makes the number of it (None: the share of the cases that did it).
+    ``better`` is where a better model lies.
+    """
 
     key: str
     label: str
     better: Literal["higher", "lower", ""]
     sums: Callable[[Evidence, Case], Sums]
-    combine: Combine = ratio
+    combine: Combine | None = ratio
     digits: int = 2
 
 
@@ -80,7 +82,7 @@ def _vectors(kind: str, sums: Callable[[Vectors], Sums]) -> Callable[[Evidence, 
 METRICS: Final = (
     Metric("perplexity_token", "perplexity, token", "lower", _kept("likelihood", likelihood.token_sums), exp_ratio),
     Metric("perplexity_word", "perplexity, word", "lower", _kept("likelihood", likelihood.word_sums), exp_ratio, 1),
-    Metric("prompt_ranking", "prompt ranking", "higher", _kept("ranking", likelihood.ranked_first)),
+    Metric("prompt_ranking", "prompt ranking", "higher", _kept("ranking", likelihood.ranked_first), None),
     Metric("rouge1", "ROUGE-1", "higher", _rouge("rouge1"), digits=3),
     Metric("rouge2", "ROUGE-2", "higher", _rouge("rouge2"), digits=3),
     Metric("rougeL", "ROUGE-L", "higher", _rouge("rougeL"), digits=3),
@@ -94,7 +96,7 @@ METRICS: Final = (
     Metric("vendi", "Vendi score", "higher", _vectors("semantic", spread.vendi)),
     Metric("repetition", "repetition", "lower", _texts(lexical.repeated), digits=3),
     Metric("length", "length, words", "", _texts(lexical.length), digits=1),
-    Metric("win_rate", "win rate", "higher", _kept("wins", winning.won)),
+    Metric("win_rate", "win rate", "higher", _kept("wins", winning.won), None),
 )
 MAUVE: Final = Metric("mauve", "MAUVE", "higher", lambda evidence, case: None, digits=3)
 Table = dict[str, dict[str, Estimate]]
@@ -130,7 +132,10 @@ def measure(
         for metric in METRICS:
             sums = [found for case in evaluation.cases if (found := metric.sums(evidence, case)) is not None]
             if sums:
-                table[name][metric.key] = estimate(sums, metric.combine, evaluation.settings.seed, times)
+                table[name][metric.key] = (
+                    estimate(sums, metric.combine, evaluation.settings.seed, times) if metric.combine
+                    else share(sums, evaluation.settings.seed, times)
+                )  # fmt: skip
         if theirs is not None and not evidence.people:
             mine = np.concatenate(list(evidence.vectors["semantic"].values()))
             value = spread.mauve(mine, theirs, evaluation.settings.seed)

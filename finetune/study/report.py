@@ -90,7 +90,8 @@ def as_markdown(report: Report) -> str:
         f"# Preference study\n\n{len(report.votes)} choices on {len(report.study.pairs)} pairs. Raters: {raters}.\n\n"
         + "\n".join(lines)
         + "\n\nScores are Bradley-Terry log-strengths with mean 0 (the odds that one is preferred to another are e to their "
-        "difference); a tie is half a win for both; intervals are bootstrapped over prompts.\n\n"
+        "difference); a tie is half a win for both; intervals are bootstrapped over prompts, and a dash where all "
+        "prompts went the same way.\n\n"
         + agreement_line(report) + "\n"
     )  # fmt: skip
 

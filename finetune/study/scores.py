@@ -74,13 +74,17 @@ def bradley_terry(wins: Floats, prior: float = PRIOR, rounds: int = 100) -> Floa
 
 
 def scores(study: Study, given: Iterable[Vote], seed: int = 0, times: int = 1000) -> dict[str, Estimate]:
-    """The Bradley-Terry score of every system, with a 95 % interval from resampling prompts. The prior is counted in."""
+    """The Bradley-Terry score of every system, with a 95 % interval from resampling prompts; none where all prompts
+    went the same way. The prior is counted in.
+    """
     tables = _tables(study, given)
     if not len(tables):
         return {name: Estimate(float("nan"), None, None, 0) for name in study.systems}
     value = bradley_terry(tables.sum(0))
     draws = np.array([bradley_terry(np.tensordot(row, tables, 1)) for row in resamples(len(tables), seed, times)])
-    spread = [interval(draws[:, k]) if len(tables) > 1 else (None, None) for k in range(len(value))]
+    # Where every prompt went the same way the resamples are all alike, which says nothing of how sure the score is.
+    sure = np.ptp(draws, axis=0) > 1e-9
+    spread = [interval(draws[:, k]) if sure[k] else (None, None) for k in range(len(value))]
     return {
         name: Estimate(float(value[k]), *spread[k], len(tables)) for k, name in enumerate(study.systems)
     }  # fmt: skip

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agents.engines.scripted import ScriptedEngine
 from finetune.judge import lexical, likelihood, spread, winning
-from finetune.judge.bootstrap import estimate, exp_ratio, resamples
+from finetune.judge.bootstrap import estimate, exp_ratio, resamples, share
 from finetune.judge.cases import Case, others
 from finetune.judge.speaker import EngineSpeaker, seed_of
 from prompts.errors import InputError
@@ -149,6 +149,14 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
         assert found.high is not None
         covered += found.low <= 3 <= found.high
     assert 0.90 <= covered / 400 <= 0.98
+
+
+def test_a_share_that_is_all_or_none_is_not_certain() -> None:
+    # Wilson: of ten, none may well be up to 0.278.
+    assert share([(0, 1)] * 10) == (0, 0, pytest.approx(0.2775, abs=1e-4), 10)
+    assert share([(1, 1)] * 10) == (1, pytest.approx(0.7225, abs=1e-4), 1, 10)
+    mixed = [(1, 1), (0, 1), (0.5, 1)]
+    assert share(mixed) == estimate(mixed)
 
 
 def test_a_resample_draws_as_many_prompts_as_there_are() -> None:

@@ -71,6 +71,7 @@ def test_the_sides_are_turned_back_and_the_interval_covers_the_odds(tmp_path: Pa
     assert report.row("a") == (80, 80, 0, 1.0)
     assert report.alpha is None
     assert report.same == 1
+    assert report.scores["a"].low is None  # resamples of the same say nothing of how sure it is
     assert list(report.scores) == ["a", "b"]
     assert {vote.choice for vote in report.votes} == {"left", "right"}
 
