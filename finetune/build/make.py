@@ -117,6 +117,8 @@ def _rows(wish: Wish, folder: DataFolder, summaries: Summaries) -> Iterator[dict
             count = count or counter()
             yield from slot_rows(work, wish.tasks, common.counts, seed, count)
         else:
+            if "story" in wish.tasks:
+                yield from plain_rows.story_rows(work, style)
             rng = random.Random(seed)
             for told in tell(work, common.counts, str(wish.seed)):
                 yield from plain_rows.rows(told, wish.tasks, style, summaries, rng)

@@ -17,6 +17,7 @@ from agents.generator import prompt_for, task_for
 from agents.naming import Naming
 from finetune.build.summaries import WORDS, Summaries, summed
 from finetune.build.told import ANY, Told
+from finetune.readers.base import Work
 from planner.state import Entity, EntityKind, Premise
 from prompts.load import render
 
@@ -34,11 +35,10 @@ class Style:
     tag_dropout: float
     story_words: int = 1000
 
-    def row(self, task: str, prompt: Prompt, completion: str, told: Told) -> dict[str, Any]:
+    def row(self, task: str, prompt: Prompt, completion: str, work: Work) -> dict[str, Any]:
         parts = {"system": prompt.system, "prompt": prompt.text} if self.chat and prompt.system else {
             "prompt": prompt.joined()
         }  # fmt: skip
-        work = told.work
         return {
             **parts, "completion": completion, "task": task, "group": work.group, "source": work.source,
             "licence": work.licence,
@@ -64,13 +64,17 @@ def rows(
     shown = [person for person in premise.cast if person.role]
     lead = bool(shown) and shown[0] is premise.cast[0] and bool(shown[0].goal)
     if "outline" in tasks and lead and _BEATS[0] <= len(told.outline.beats) <= _BEATS[1]:
-        yield style.row("outline", *_outline(told), told)
+        yield style.row("outline", *_outline(told), told.work)
     if "premise" in tasks and lead and premise.setting[0].name != ANY:
-        yield style.row("premise", *_premise(premise, shown, rng), told)
+        yield style.row("premise", *_premise(premise, shown, rng), told.work)
     if "title" in tasks and told.whole and premise.title and premise.logline:
-        yield style.row("title", _title(premise), premise.title, told)
-    if "story" in tasks and told.work.prompt and told.number == 0 and (text := _story(told, style.story_words)):
-        yield style.row("story", Prompt(text=told.work.prompt), text, told)
+        yield style.row("title", _title(premise), premise.title, told.work)
+
+
+def story_rows(work: Work, style: Style) -> Iterator[dict[str, Any]]:
+    """The row from a prompt to the whole story that answers it, where a work has a prompt."""
+    if work.prompt and (text := _story(work, style.story_words)):
+        yield style.row("story", Prompt(text=work.prompt), text, work)
 
 
 def _paragraph_rows(
@@ -86,13 +90,13 @@ def _paragraph_rows(
                 task = task.model_copy(
                     update={"beat": task.beat.model_copy(update={"happens": passage.jotted, "change": ""})}
                 )
-            yield style.row("generator", prompt_for(_PLAIN, task, naming), passage.text, told)
+            yield style.row("generator", prompt_for(_PLAIN, task, naming), passage.text, told.work)
         if "summarizer" in tasks and after.text:
             system, text = render(
                 "summarizer/update", "plain", summary=before.text, paragraph=passage.text, pinned=(), words=WORDS,
                 title=told.premise.title, logline=told.premise.logline,
             )  # fmt: skip
-            yield style.row("summarizer", Prompt(system=system, text=text), after.text, told)
+            yield style.row("summarizer", Prompt(system=system, text=text), after.text, told.work)
         last = passage.text
 
 
@@ -167,10 +171,10 @@ def _title(premise: Premise) -> Prompt:
     return Prompt(system=system, text=text)
 
 
-def _story(told: Told, words: int) -> str:
+def _story(work: Work, words: int) -> str:
     """The story as it stands, whole paragraphs up to ``words`` words; empty where the first one is longer."""
     kept: list[str] = []
-    for paragraph in told.work.paragraphs:
+    for paragraph in work.paragraphs:
         words -= len(paragraph.split())
         if words < 0:
             break

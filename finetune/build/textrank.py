@@ -45,13 +45,25 @@ def key_sentences(text: str, count: int = 1, longest: int = 30) -> list[str]:
 
     Speech is passed over where anything is told beside it.
     """
-    parts = sentences(" ".join(_SPEECH.sub(" ", text).split())) or sentences(text)
+    parts = sentences(text)
     if len(parts) > MOST:
         parts = [parts[i * len(parts) // MOST] for i in range(MOST)]
-    told = [part for part in parts if part[0].isupper() and part[-1] in ".!?"] or sentences(text)
+    told = _outside_speech(text, parts) or parts
     short = [part for part in told if 3 < len(part.split()) <= longest] or told
     if len(short) <= count:
         return short
     ranked = scores(short)
     best = sorted(range(len(short)), key=lambda i: (-ranked[i], i))[:count]
     return [short[i] for i in sorted(best)]
+
+
+def _outside_speech(text: str, parts: Sequence[str]) -> list[str]:
+    """The sentences that no speech reaches into."""
+    said = [match.span() for match in _SPEECH.finditer(text)]
+    told, end = [], 0
+    for part in parts:
+        start = text.index(part, end)
+        end = start + len(part)
+        if not any(begin < end and start < stop for begin, stop in said):
+            told.append(part)
+    return told

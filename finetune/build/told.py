@@ -161,7 +161,8 @@ def _person(number: int, name: str, pronouns: str, text: str) -> Entity:
         rf"\b{spelled} (?:wanted|wished|longed|hoped|decided|tried) (to [a-z' ]{{4,60}}?[a-z])(?=[.,;!])", text
     )
     trait = re.search(
-        rf"\b{spelled} was (?:very |so |a )?([a-z]{{3,12}})(?=[.,;!]| and\b| girl\b| boy\b| man\b| woman\b)", text
+        rf"\b{spelled}(?:, [^,.]{{3,40}},)? was (?:very |so |a )?([a-z]{{3,12}})(?=[.,;!]| and\b| girl\b| boy\b| man\b| woman\b)",
+        text,
     )
     return Entity(
         id=f"c{number}", kind=EntityKind.CHARACTER, name=name, slot=f"<{pronouns}{number}>", pronouns=Pronouns(pronouns),

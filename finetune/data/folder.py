@@ -157,16 +157,17 @@ class DataFolder:
         return index
 
     def _nothing(self) -> str:
-        if self._named:
+        if self._named and not self.left_out["works"]:
             first = self._named[0]
             place = first["file"] + (f", line {first['line']}" if first["line"] else "")
             rows = f"the one row could not be used ({place}: {first['why']})" if self.broken == 1 else (
                 f"none of the {self.broken:,} rows could be used, the first being {place}: {first['why']}"
             )  # fmt: skip
             return f"The sources give no training row: {rows}."
-        return (
-            "The sources give no training row: they are empty, or hold nothing that the wished tasks can be made from."
-        )
+        if read := self.left_out["works"]:
+            stories = "story that was read gives" if read == 1 else f"{read:,} stories that were read give"
+            return f"The {stories} no row for the wished tasks: they need people who are named and two paragraphs at least."
+        return "The sources give no training row: they are empty."
 
     def _beside(self, ending: str) -> Path:
         return self.out.with_name(f"{self.out.name}.{ending}")

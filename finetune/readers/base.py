@@ -128,8 +128,8 @@ def files_of(path: Path, endings: Iterable[str], what: str) -> list[Path]:
     Raises ``InputError`` where there is none; ``what`` says in words what was looked for.
     """
     wanted = tuple(endings)
-    if path.is_file():
-        return [path]
+    if path.exists() and not path.is_dir():
+        return [path]  # a pipe as well
     if not path.is_dir():
         raise InputError(f"There is no file or folder {path}.")
     found = sorted(
