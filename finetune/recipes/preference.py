@@ -7,6 +7,8 @@ the recipe's ``delta_min``.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -43,13 +45,15 @@ def build(recipe: Preference, run: Path) -> PairTrainer | PairORPO:
     limit = held_rows(recipe)
     held = load_pairs(recipe, "held", tokenizer, run / "cache", limit) if limit else None
     given = {"model": load_model(recipe), "train_dataset": rows, "eval_dataset": held, "processing_class": tokenizer}
-    if isinstance(recipe, Orpo):
-        return _orpo(recipe, run, given)
+    trainer = _orpo(recipe, run, given) if isinstance(recipe, Orpo) else _dpo(recipe, run, given)
+    trainer.left_out = dataset.described(recipe.data)["rows"]["train"] - len(rows)
+    return trainer
+
+
+def _dpo(recipe: Preference, run: Path, given: dict[str, Any]) -> PairTrainer:
     assert isinstance(recipe, Dpo)
-    return _dpo(recipe, run, given)
-
-
-def _dpo(recipe: Dpo, run: Path, given: dict[str, Any]) -> PairTrainer:
+    if not sys.stderr.isatty():
+        os.environ.setdefault("TQDM_DISABLE", "1")  # the bar of the references, which is for a terminal
     # Precomputed references are what makes a step of DDPO, and of DPO, cost little more than one of fine-tuning.
     settings = DPOConfig(
         **arguments(recipe, run), beta=recipe.beta, max_length=recipe.max_length, precompute_ref_log_probs=True,

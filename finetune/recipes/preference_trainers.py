@@ -32,6 +32,7 @@ class PairTrainer(DPOTrainer):  # type: ignore[misc]
     """
 
     reference_gone = False
+    left_out = 0  # pairs that were too long
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -84,6 +85,8 @@ class DeviationDPO(PairTrainer):
 
 class PairORPO(ORPOTrainer):  # type: ignore[misc]
     """ORPO on pairs that are tokenized already: ``chosen_`` and ``rejected_`` with input_ids, attention_mask, labels."""
+
+    left_out = 0
 
     def tokenize_row(self, feature: dict[str, Any], model: Any = None) -> dict[str, Any]:
         return {}

@@ -77,6 +77,8 @@ def train(recipe: Recipe, run: Path, resume: bool = False, command: str = "", sa
         tell(
             f"{run}: {trainer.state.max_steps or _steps(trainer)} steps{f', on from {checkpoint.name}' if checkpoint else ''}"
         )
+        if left_out := getattr(trainer, "left_out", 0):
+            tell(f"left out: {left_out:,} of the rows, with no room for an answer in max_length={recipe.max_length}")
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
             if trainer.eval_dataset is not None and recorder.evaluated != trainer.state.global_step:
@@ -84,7 +86,7 @@ def train(recipe: Recipe, run: Path, resume: bool = False, command: str = "", sa
         finally:
             recorder.close()
         _keep_model(trainer, run, recipe)
-        result = _result(trainer, recorder, time.monotonic() - began)
+        result = _result(trainer, recorder, recipe.method, time.monotonic() - began)
         trainer.accelerator.wait_for_everyone()
         if first:
             _finish(run, result, tell)
@@ -207,10 +209,10 @@ def _keep_model(trainer: Trainer, run: Path, recipe: Recipe) -> None:
         part.rename(run / name)
 
 
-def _result(trainer: Trainer, recorder: Recorder, seconds: float) -> dict[str, Any]:
+def _result(trainer: Trainer, recorder: Recorder, method: str, seconds: float) -> dict[str, Any]:
     found: dict[str, Any] = {"step": trainer.state.global_step, "seconds": round(seconds, 1)}
     found |= {key: recorder.last[key] for key in ("loss", "eval_loss") if key in recorder.last}
-    if "eval_loss" in found:
+    if "eval_loss" in found and METHODS[method].kind == "sft":  # of preferences the loss is no likelihood
         found["perplexity"] = round(math.exp(min(20.0, found["eval_loss"])), 3)
     return found
 

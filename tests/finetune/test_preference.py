@@ -280,3 +280,17 @@ def test_pairs_that_a_method_can_t_learn_from_are_refused_in_one_sentence(
 ) -> None:
     with pytest.raises(InputError, match=said):
         train(recipe(method, base, pairs[data], **changes), tmp_path / "run", say=lambda line: None)
+
+
+def test_pairs_that_are_too_long_are_left_out_and_counted_and_a_preference_has_no_perplexity(
+    base: Path, tmp_path: Path
+) -> None:
+    data, said = write_pairs(tmp_path / "pairs", [1.0]), []
+    path = data / "train" / "rows-00000.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows[3]["prompt"] *= 30
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = train(recipe("orpo", base, data, steps=2), tmp_path / "run", say=said.append)
+    assert "left out: 1 of the rows, with no room for an answer in max_length=64" in said
+    assert "eval_loss" in result
+    assert "perplexity" not in result
