@@ -11,7 +11,9 @@ import typer
 from prompts.errors import FabulaError
 from prompts.safe import one_line
 
-EXTRA: Final = ("torch", "transformers", "matplotlib", "peft", "sacrebleu", "rouge_score", "sentence_transformers")
+EXTRA: Final = frozenset(
+    "torch transformers matplotlib peft trl accelerate datasets sacrebleu rouge_score sentence_transformers".split()
+)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from judge_samples import Hashed, write_data
+from scripted_server import scripted_server
 from typer.testing import CliRunner
 
 import cli
@@ -269,3 +270,17 @@ def test_work_is_tracked(tmp_path: Path) -> None:
     ask_all(begun(tmp_path, "one"), track, Teller)
     assert told == ["one writes 6", "one reads 6", "one ranks prompts 2"]
     assert len(Kept(tmp_path / "out" / "one" / RANKING).rows) == 2
+
+
+def test_a_served_model_is_judged_without_perplexity_and_may_be_the_judge(tmp_path: Path) -> None:
+    with scripted_server() as server:
+        where = f"server:{server.url}#scripted-1"
+        evaluation = begun(tmp_path, f"far={where}", judge=where)
+        ask_all(evaluation)
+        asked = server.asked
+        ask_all(evaluation)
+        assert server.asked == asked > 0
+    result = measure(evaluation, {}, times=100)
+    assert "perplexity_token" not in result.table["far"]
+    assert result.table["far"]["distinct1"].prompts == 6
+    assert result.table["far"]["win_rate"].prompts == 6
