@@ -16,6 +16,7 @@ import pytest
 from pictures import Screen, compare, contrast, drawn, lines, take
 from playing import Player, Slow, play
 from scenes import SCENES, Scene, prepare
+from textual.widgets import DataTable
 
 from planner.session import Session
 from planner.store import Library
@@ -91,6 +92,8 @@ async def still(player: Player) -> Screen:
         await player.pilot.pause(0.03)
         now = take(player.app)
         filling = any(worker.group == "fill" and not worker.is_finished for worker in player.app.workers)
+        for table in player.app.screen.query(DataTable):  # it finds the width of its columns later than its rows
+            filling |= table._require_update_dimensions or bool(table._updated_cells)
         same = same + 1 if now == before and not filling else 0
         if same == 2:
             return now
