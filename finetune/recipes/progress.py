@@ -59,12 +59,14 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         with (self.run / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         self.last |= row
-        self.evaluated = state.global_step if "eval_loss" in row else self.evaluated
         what = f"held-out loss {row['eval_loss']:.4f}" if "eval_loss" in row else f"loss {row['loss']:.4f}"
         if self.bar:
             self.bar.update(self.task, description=what)
         else:
             self.say(f"step {state.global_step}/{state.max_steps}  {what}  {self.left(state)}".rstrip())
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        self.evaluated = state.global_step  # in every process: they must agree on whether to evaluate again
 
     def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         self.wait()  # until every process has written its part

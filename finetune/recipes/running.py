@@ -108,6 +108,7 @@ def arguments(recipe: Recipe, run: Path) -> dict[str, Any]:
         "save_strategy": "steps", "save_steps": recipe.saves_every, "save_total_limit": None, "report_to": ["tensorboard"],
         "eval_strategy": "steps" if held else "no", "eval_steps": recipe.evaluate_every,
         "dataloader_pin_memory": torch.cuda.is_available(), "prediction_loss_only": True, "push_to_hub": False,
+        "ddp_find_unused_parameters": False,
     }  # fmt: skip
     if recipe.gradient_checkpointing:
         found[f"{CHECKPOINTING}_kwargs"] = {"use_reentrant": False}
