@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
 from finetune.command_errors import plain_errors
+from prompts.errors import InputError
 
 if TYPE_CHECKING:
     from finetune.judge.setting import Evaluation
 
 T = TypeVar("T")
+NEEDED: Final = ("rouge_score", "sacrebleu", "matplotlib")
 
 
 def judge_models(
@@ -66,7 +69,7 @@ def judge_models(
         from finetune.judge.setting import begin, named_models
 
         evaluation = begin(out, data, given, named_models(model or []))
-        _quieten()
+        _ready(mauve)
         try:
             ask_all(evaluation, _track)
             _report(evaluation, {"semantic": semantic, "style": style}, people, mauve, resamples)
@@ -88,10 +91,13 @@ def _report(evaluation: Evaluation, embeddings: dict[str, str], people: bool, ma
     typer.echo("Written: " + ", ".join(map(str, paths)))
 
 
-def _quieten() -> None:
-    """Keep what libraries say to each other off the terminal."""
-    from importlib.util import find_spec
-
+def _ready(mauve: bool) -> None:
+    """Say what is not installed before hours are spent on asking, and keep what libraries say to each other off the screen."""
+    for name in NEEDED:
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    if mauve and find_spec("mauve") is None:
+        raise InputError("MAUVE needs an extra: pip install 'fabula[mauve]'.")
     from finetune.recipes.quiet import hush
 
     hush()

@@ -73,6 +73,8 @@ def named_models(specs: list[str]) -> dict[str, str]:
             )
         if name in found:
             raise InputError(f"Two models are called {name}; name them: --model NAME=MODEL.")
+        if spec.partition("#")[0] == "server:":
+            raise InputError(f"{spec} names no address; give server:http://host:port/v1 or server:URL#MODEL.")
         if not spec:
             raise InputError(f"--model {given} names no model; give --model NAME=MODEL.")
         found[name] = spec

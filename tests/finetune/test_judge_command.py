@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 import cli
 from agents.engines.base import Sampling
-from finetune.judge import asking, lexical
+from finetune.judge import asking, metrics
 from finetune.judge.asking import LIKELIHOOD, RANKING, SAMPLES, ask_all
 from finetune.judge.cases import Case, draw_cases
 from finetune.judge.kept import Kept
@@ -59,10 +60,9 @@ class Teller:
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     Teller.calls, Teller.dies, Teller.opened = 0, -1, 0
-    # Without the extra's packages; with them these are tested in test_judge_models.py.
-    monkeypatch.setattr(lexical, "rouge", lambda texts, references, name: (0.5, 1.0))
-    monkeypatch.setattr(lexical, "bleu_sums", lambda texts, references: None)
-    monkeypatch.setattr(lexical, "self_bleu", lambda texts: None)
+    # What needs the extra's packages is tested in test_judge_models.py.
+    kept = [metric for metric in metrics.METRICS if not metric.key.startswith(("rouge", "bleu", "self_bleu"))]
+    monkeypatch.setattr(metrics, "METRICS", tuple(kept))
 
 
 def begun(tmp_path: Path, *models: str, kind: Any = "sft", **more: Any) -> Evaluation:
@@ -184,7 +184,7 @@ def test_the_whole_command_writes_its_report(tmp_path: Path, monkeypatch: pytest
     pytest.importorskip("matplotlib")
     write_data(tmp_path / "data")
     monkeypatch.setattr("finetune.embeddings.load_embedder", lambda name, cache: Hashed())
-    monkeypatch.setattr("finetune.eval_cli._quieten", lambda: None)
+    monkeypatch.setattr("finetune.eval_cli._ready", lambda mauve: None)
     line = [
         "eval",
         "data",
@@ -207,6 +207,19 @@ def test_the_whole_command_writes_its_report(tmp_path: Path, monkeypatch: pytest
     assert RUN.invoke(cli.app, ["eval", "--out", "o"]).exit_code == 0
     study = RUN.invoke(cli.app, ["study", "new", "s", "--a", "o/a/samples.jsonl", "--b", "o/b/samples.jsonl"])
     assert study.exit_code == 0, study.output
+
+
+@pytest.mark.parametrize(("missing", "says"), [("sacrebleu", "fabula[finetune]"), ("mauve", "fabula[mauve]")])
+def test_what_is_not_installed_is_said_before_a_model_is_asked(
+    missing: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_data(tmp_path / "data")
+    there = importlib.util.find_spec("json")
+    monkeypatch.setattr("finetune.eval_cli.find_spec", lambda name: None if name == missing else there)
+    result = RUN.invoke(cli.app, ["eval", "data", "--model", "scripted", "--mauve", "--out", "o"])
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert not Path("o/scripted").exists()
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,7 @@ def test_a_model_is_judged_from_the_command_line_and_its_perplexity_is_its_loss(
     pytest.importorskip("sentence_transformers")
     folder = save_model(tmp_path / "tiny")
     save_data(tmp_path / "data", rows=4, held=6)
-    monkeypatch.setattr("finetune.eval_cli._quieten", lambda: None)
+    monkeypatch.setattr("finetune.eval_cli._ready", lambda mauve: None)
     line = ["eval", "data", "--model", "tiny", "--rows", "6", "--samples", "2", "--max-tokens", "8", "--ranked", "2"]
     result = CliRunner().invoke(cli.app, [*line, "--style", "style", "--semantic", "style", "--out", "o", "--people"])
     assert result.exit_code == 0, result.output
