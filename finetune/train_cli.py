@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from finetune.command_errors import plain_errors
+from finetune.recipes.checkpoints import settings_of_finished
 from finetune.recipes.methods import METHODS, Method
 from finetune.recipes.settings import kept_recipe, load_recipe
 
@@ -99,6 +100,7 @@ def add_export(app: typer.Typer) -> None:
     ) -> None:
         """Export a trained model, and load it once to see that it can be loaded."""
         with plain_errors():
+            settings_of_finished(run)
             from finetune.recipes.quiet import hush
 
             hush()

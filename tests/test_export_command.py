@@ -163,3 +163,17 @@ def test_an_unfinished_story_says_so() -> None:
         library.mark_done(story, "main", False)
     assert not story_of(story).done
     assert fabula("export", story, "--to", "md", "--out", "-").stdout.endswith("*(unfinished)*\n")
+
+
+def test_the_folder_of_a_training_run_is_handed_to_the_training_code(tmp_path: Path) -> None:
+    run = tmp_path / "sft"
+    run.mkdir()
+    (run / "run.json").write_text('{"recipe": {"method": "sft", "data": "rows"}}')
+    for arguments in ([str(run)], ["--to", "merged", str(run)]):
+        result = fabula("export", *arguments)
+        assert result.exit_code == 2
+        assert f"Error: The run in {run} is not done" in result.stderr
+    assert "'pdf' is not one of 'adapter', 'merged', 'embedded'" in error_of(fabula("export", str(run), "--to", "pdf"))
+    shown = fabula("export", str(run), "--help").output
+    assert "Export a trained model" in shown
+    assert "fabula export RUN --help" in " ".join(fabula("export", "--help").output.split())

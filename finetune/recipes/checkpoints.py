@@ -11,9 +11,11 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from finetune.records import checkpoints
+from finetune.config import kept_settings
+from finetune.records import checkpoints, finished
+from prompts.errors import InputError
 
 NOTE: Final = "whole.json"
 
@@ -60,3 +62,12 @@ def drop_broken(run: Path) -> None:
     for path in checkpoints(run):
         if not is_whole(path):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def settings_of_finished(run: Path) -> dict[str, Any]:
+    """The settings of a run that came to its end. Raises ``InputError`` for one that did not, or for no run."""
+    settings = kept_settings(run)
+    if not finished(run):
+        method = settings.get("method", "pretrain")
+        raise InputError(f"The run in {run} is not done; go on with it: fabula train {method} --run {run} --resume.")
+    return settings

@@ -19,12 +19,10 @@ from agents.engines.base import Request, Sampling
 from agents.engines.embedded import BUNDLED as BUNDLED_FOLDER
 from agents.engines.embedded import EmbeddedEngine
 from agents.serving import models as served
-from finetune.config import kept_settings
-from finetune.recipes import models
+from finetune.recipes import checkpoints, models
 from finetune.recipes.methods import METHODS
 from finetune.recipes.quiet import quiet
 from finetune.recipes.settings import BUNDLED, Recipe, Seq2Seq, kept_recipe
-from finetune.records import finished
 from prompts.errors import FabulaError, InputError
 
 _COMPANIONS = ("themes.json", "words.txt")  # what the bundled model's engine reads beside its weights
@@ -35,9 +33,7 @@ def export_run(run: Path, to: str = "", out: Path | None = None, force: bool = F
 
     Raises ``InputError`` where the run is not done, or cannot be exported so.
     """
-    settings = kept_settings(run)
-    if not finished(run):
-        raise InputError(f"The run in {run} is not done; go on with it: fabula train ... --run {run} --resume.")
+    settings = checkpoints.settings_of_finished(run)
     method = METHODS.get(str(settings.get("method", "")))
     recipe = kept_recipe(method.settings, run) if method else None  # None: a run of pretrain
     tuned = recipe is not None and recipe.tuning != "full"

@@ -1,16 +1,20 @@
-"""``fabula export``: a story as a file that other programs open."""
+"""``fabula export``: a story as a file that other programs open; the folder of a training run is handed on.
+
+Invariant: what holds a run.json is a run, all else the id of a story; nothing of the training code is loaded for a story.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from planner import settings as setting
-from planner.commands import common
+from planner.commands import common, train
 from planner.commands.branches import BranchOption, head_of
 from planner.export import files
 from planner.export.book import Book, Wanted
@@ -22,6 +26,20 @@ from planner.store import Library
 from prompts.errors import InputError
 
 Wish = typer.Option
+
+
+class StoryOrRun(TyperCommand):
+    """Leaves the arguments unread where one of them is the folder of a training run, which has options of its own."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not any((Path(argument) / "run.json").is_file() for argument in args if not argument.startswith("-")):
+            return super().parse_args(ctx, args)
+        ctx.obj = StoryOrRun
+        ctx.args = list(args)
+        return list(args)
+
+    def invoke(self, ctx: Any) -> Any:
+        return train.export_run(ctx) if ctx.obj is StoryOrRun else super().invoke(ctx)
 
 
 @common.handled
@@ -38,7 +56,10 @@ def export(
     branch: BranchOption = MAIN,
     library: common.LibraryOption = None,
 ) -> None:
-    """Export a story as Markdown, text, HTML, EPUB, Word, PDF or JSON."""
+    """Export a story as Markdown, text, HTML, EPUB, Word, PDF or JSON.
+
+    In place of a story, the folder of a training run exports its model: fabula export RUN --help tells how.
+    """
     if out == "-" and to in BINARY:
         raise InputError(f"--out - is for text; give {to} a file.")
     if out and out != "-":

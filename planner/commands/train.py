@@ -69,6 +69,12 @@ def from_library(
             shown.show_index(folder, index, samples=0)
 
 
+@common.handled
+def export_run(context: typer.Context) -> None:
+    """``fabula export`` of a training run: hands the arguments on, as ``train`` does."""
+    _hand_on("export_app", "fabula export", context)
+
+
 def _add_from_library(commands: typer.Typer) -> None:
     """The one command of data that reads the library, which the training code does not know."""
     if all(known.name != "from-library" for known in commands.registered_commands):
