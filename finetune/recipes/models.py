@@ -20,6 +20,7 @@ from transformers import (
     BitsAndBytesConfig,
     set_seed,
 )
+from transformers.integrations import is_deepspeed_zero3_enabled
 
 from agents.serving import models as served
 from finetune.recipes.quiet import quiet
@@ -81,6 +82,15 @@ def load_config(recipe: Recipe, here_only: bool = False) -> Any:
     return _fetched(AutoConfig, base_path(recipe.base), recipe, **_here(here_only))
 
 
+def check_length(recipe: Recipe, config: Any) -> None:
+    """Raises ``InputError`` where ``max_length`` is more than the base model can read."""
+    most = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    if isinstance(most, int) and 0 < most < recipe.max_length:
+        raise InputError(
+            f"max_length={recipe.max_length} is more than {recipe.base} can read; give max_length={most} or less."
+        )
+
+
 def _here(only: bool) -> dict[str, Any]:
     return {"local_files_only": True} if only else {}
 
@@ -117,7 +127,7 @@ def load_base(recipe: Recipe, seq2seq: bool = False) -> Any:
         if torch.cuda.is_available():
             from accelerate import PartialState
 
-            options["device_map"] = {"": PartialState().process_index}
+            options["device_map"] = {"": PartialState().local_process_index}
     model = _fetched(kind, base_path(recipe.base), recipe, use_safetensors=True, **options)
     model.config.use_cache = False
     for module in model.modules():
@@ -140,7 +150,9 @@ def add_adapter(model: Any, recipe: Recipe) -> Any:
         except (RuntimeError, ValueError) as error:
             raise InputError(f"adapter: {adapter} does not fit {recipe.base}: {_short(error)}") from error
     try:
-        return get_peft_model(model, lora_config(recipe, model.config))
+        # ZeRO-3 gathers weights of one type only; elsewhere adapters are float32 over frozen bfloat16.
+        one_type = is_deepspeed_zero3_enabled() and recipe.tuning == "lora"
+        return get_peft_model(model, lora_config(recipe, model.config), autocast_adapter_dtype=not one_type)
     except ValueError as error:
         raise InputError(f"lora.targets: {_short(error)}") from error
 

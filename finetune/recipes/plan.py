@@ -40,6 +40,8 @@ def plan(recipe: Recipe) -> dict[str, Any]:
                 raise
             tokenizer = None
             found["base"] = f"{recipe.base} (not on this machine yet: it is fetched when the run starts)"
+        if tokenizer is not None and isinstance(recipe, Sft):
+            models.check_length(recipe, models.load_config(recipe, here_only=True))
         counted = models.count_parameters(recipe, isinstance(recipe, Seq2Seq)) if tokenizer is not None else None
         if counted:
             trained, total = counted

@@ -11,7 +11,7 @@ from pathlib import Path
 from trl import SFTConfig, SFTTrainer
 
 from finetune.recipes.dataset import check_kind, load_encoded
-from finetune.recipes.models import load_config, load_model, load_tokenizer
+from finetune.recipes.models import check_length, load_config, load_model, load_tokenizer
 from finetune.recipes.running import arguments, held_rows
 from finetune.recipes.settings import Sft
 from prompts.errors import InputError
@@ -20,8 +20,10 @@ from prompts.errors import InputError
 def build(recipe: Sft, run: Path) -> SFTTrainer:
     """The trainer of ``recipe``. Raises ``InputError`` for what the data or the base model lacks."""
     check_kind(recipe.data, "sft")
-    if load_config(recipe).is_encoder_decoder:
+    config = load_config(recipe)
+    if config.is_encoder_decoder:
         raise InputError(f"{recipe.base} is an encoder-decoder: run fabula train seq2seq.")
+    check_length(recipe, config)
     tokenizer = load_tokenizer(recipe)
     rows = load_encoded(recipe, "train", tokenizer, run / "cache")
     limit = held_rows(recipe)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ pytest.importorskip("bitsandbytes")
 
 import tiny_models
 import torch
+from rich.console import Console
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 from typer.testing import CliRunner
@@ -26,7 +29,7 @@ from finetune.recipes.dataset import IGNORED, encode, texts
 from finetune.recipes.exporting import export_run
 from finetune.recipes.models import count_parameters, load_tokenizer
 from finetune.recipes.plan import plan
-from finetune.recipes.progress import read_metrics
+from finetune.recipes.progress import Recorder, read_metrics, spoken
 from finetune.recipes.running import train
 from finetune.recipes.settings import Recipe, Seq2Seq, Sft
 from prompts.errors import InputError
@@ -212,6 +215,7 @@ def test_a_chat_goes_through_the_models_own_template(bases: dict[str, Path], dat
         ({"base": "t5"}, "is an encoder-decoder: run fabula train seq2seq"),
         ({"data": "none"}, "none is no data set"),
         ({"max_length": 8}, "No train row of"),
+        ({"max_length": 129}, "is more than"),
         ({"tasks": ["title"]}, "name other tasks"),
         ({"lora": {"rank": 2, "targets": ["nothing"]}}, "lora.targets: "),
         ({"data": "PREFERENCE"}, "holds preference rows, and this method learns from sft rows"),
@@ -259,3 +263,25 @@ def test_a_plan_needs_no_weights(data: Path, tmp_path: Path) -> None:
     assert plan(Recipe(method="sft", base="nobody/nothing", data=data))["base"].startswith(
         "nobody/nothing (not on this"
     )
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_tells_the_time_that_is_left(terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 0.0, *[30.0] * 9])
+    monkeypatch.setattr("finetune.recipes.progress.time.monotonic", lambda: next(clock))
+    shown, said = io.StringIO(), []
+    console = Console(file=shown, force_terminal=terminal, width=120)
+    recorder = Recorder(tmp_path, 1, lambda: None, said.append, console)
+    state = SimpleNamespace(global_step=10, max_steps=40, is_world_process_zero=True)
+    recorder.on_train_begin(None, state, None)
+    state.global_step = 20
+    recorder.on_step_end(None, state, None)
+    recorder.on_log(None, state, None, {"loss": 2.5, "num_tokens": 9})
+    recorder.on_train_end(None, state, None)
+    if terminal:
+        assert "20/40" in shown.getvalue()
+        assert "1m 00s left" in shown.getvalue()
+    else:
+        assert (said, shown.getvalue()) == (["step 20/40  loss 2.5000  1m 00s left"], "")
+    assert read_metrics(tmp_path) == [{"step": 20, "loss": 2.5}]
+    assert [spoken(seconds) for seconds in (0.4, 59, 60, 7200)] == ["0s", "59s", "1m 00s", "2h 00m"]
