@@ -120,8 +120,10 @@ def _end(text: str) -> str:
 
 
 def _outline(told: Told) -> tuple[Prompt, str]:
-    premise, beats = told.premise, told.outline.beats
-    names = {entity.id: entity.name for entity in premise.entities}
+    beats = told.outline.beats
+    full = [c.model_copy(update={"traits": c.traits or ("plain",)}) for c in told.premise.cast if c.role and c.goal]
+    premise = told.premise.model_copy(update={"cast": tuple(full)})
+    names = {entity.id: entity.name for entity in told.premise.entities}
     steps = [{"label": b.label, "purpose": b.purpose, "tension": b.tension, "paragraphs": b.paragraphs} for b in beats]
     system, text = render(
         "outline/whole",

@@ -43,6 +43,12 @@ TENSION: Final = {
 }  # fmt: skip
 JOTTED: Final = 0.35
 """Share of the beats that the generator sees as a few words, so that it never learns to wait for a sentence to copy."""
+_SUBJECT: Final = {"she": "She", "he": "He", "they": "I"}
+_TITLES: Final = frozenset("captain doctor professor master father mother sir lady lord aunt uncle".split())
+_GOAL: Final = (
+    r"\b(?:{}) (?:had )?(?:wanted|wished|longed|hoped|decided|tried|meant|resolved|set out|determined) "
+    r"(to (?!be\b)[a-z' ]{{4,60}}?[a-z])(?=[.,;!]| (?:and|but|because|for|so|when|as) )"
+)
 _VOCABULARY = 100_000
 
 
@@ -153,22 +159,34 @@ def _cast(text: str, common: Counter[str], first_person: bool) -> tuple[Entity, 
 
 
 def _person(number: int, name: str, pronouns: str, text: str) -> Entity:
+    """Role, trait and goal as the text itself gives them; the first one without a role is the hero or heroine."""
     spelled = re.escape(name)
-    role = re.search(rf"\b{spelled}, (?:an?|the) ((?:[a-z]+ )?[a-z]+)(?=[,.])", text) or re.search(
-        rf"\b[Tt]he ([a-z]+(?: [a-z]+)?),? (?:called|named) {spelled}\b", text
-    )
-    goal = re.search(
-        rf"\b{spelled} (?:wanted|wished|longed|hoped|decided|tried) (to [a-z' ]{{4,60}}?[a-z])(?=[.,;!])", text
-    )
+    goal = re.search(_GOAL.format(spelled), text)
+    if number == 1 and not goal and pronouns in _SUBJECT:  # of the first one a pronoun mostly speaks
+        goal = re.search(_GOAL.format(_SUBJECT[pronouns]), text)
     trait = re.search(
         rf"\b{spelled}(?:, [^,.]{{3,40}},)? was (?:very |so |a )?([a-z]{{3,12}})(?=[.,;!]| and\b| girl\b| boy\b| man\b| woman\b)",
         text,
     )
     return Entity(
         id=f"c{number}", kind=EntityKind.CHARACTER, name=name, slot=f"<{pronouns}{number}>", pronouns=Pronouns(pronouns),
-        role=role[1] if role else (name.removeprefix("the ") if name.startswith("the ") else ""), goal=goal[1] if goal else "",
-        traits=(trait[1],) if trait and not trait[1].endswith(("ing", "ed")) else (),
+        role=_role(name, text) or ("" if number > 1 else {"she": "heroine", "he": "hero"}.get(pronouns, "")),
+        traits=(trait[1],) if trait and not trait[1].endswith(("ing", "ed")) else (), goal=goal[1] if goal else "",
     )  # fmt: skip
+
+
+def _role(name: str, text: str) -> str:
+    """What somebody is called beside their name: "the king", "Captain Bram", "Mira, a lamp maker", "the tailor named Hans"."""
+    spelled = re.escape(name)
+    if name.startswith("the "):
+        return name.removeprefix("the ") if name != "the narrator" else "narrator"
+    title = name.partition(" ")[0].lower()
+    if " " in name and (title in words("she") or title in words("he") or title in _TITLES):
+        return title
+    role = re.search(rf"\b{spelled}, (?:an?|the) ((?:[a-z]+ )?[a-z]+)(?=[,.])", text) or re.search(
+        rf"\b(?:[Tt]he|[Aa]n?) ([a-z]+(?: [a-z]+)?),? (?:called|named|whose name was) {spelled}\b", text
+    )
+    return role[1] if role else ""
 
 
 def _setting(text: str, common: Counter[str]) -> tuple[tuple[Entity, ...], tuple[Entity, ...]]:
@@ -198,9 +216,7 @@ def _planned(paragraphs: tuple[str, ...], premise: Premise, rng: random.Random) 
         group = paragraphs[len(passages) : len(passages) + size]
         told = " ".join(group)
         gists = [" ".join(key_sentences(text)) for text in group]
-        happens = (
-            " ".join(key_sentences(told)) if rng.random() < 0.6 else key_words(told, rng)
-        )  # as a person jots it down
+        happens = " ".join(key_sentences(told))
         there = tuple(e.id for e in premise.cast if _says(told, e.name))
         purpose: Any = purpose_of(number + 1, len(sizes))
         beat = Beat(

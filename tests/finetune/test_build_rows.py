@@ -127,6 +127,8 @@ def test_outlines_premises_and_titles_are_made_where_the_text_says_enough(tmp_pa
     beats = json.loads(rows["outline"]["completion"])["beats"]
     assert f"each of these {len(beats)} steps" in rows["outline"]["prompt"]
     assert all(set(beat) == {"happens", "on_stage", "place", "change"} for beat in beats)
+    assert all(beat["happens"] in told and beat["happens"].endswith(".") for beat in beats)
+    assert "- Mira (she), lamp maker; brave; wants to find the lost ship\n" in rows["outline"]["prompt"]
     cast = json.loads(rows["premise"]["completion"])["cast"]
     assert cast[0] == {
         "name": "Mira", "pronouns": "she", "role": "lamp maker", "trait": "brave", "goal": "to find the lost ship"
