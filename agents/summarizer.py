@@ -7,17 +7,22 @@ still says who the story is about.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from agents.engines.base import Engine, Prompt, Request, Sampling
+from agents.engines.base import Completion, Engine, Prompt, Request, Sampling
 from agents.memory import SUMMARY_TOKENS, append_summary, shorten
 from agents.naming import Naming
-from agents.text import sentences, whole_sentences
+from agents.spelling import strange_words
+from agents.text import sentences, stems, whole_sentences
 from planner.state import Entity, Premise, Summary
 from prompts.load import render
 
 _NOTE = Sampling(temperature=0.3, max_tokens=48)
-_CANDIDATES = 3
+_CANDIDATES = 8
+_FAITHFUL = 0.6
+"""Share of a note's content words that must stand in the text or be known before; a note with fewer says something else."""
+_GARBLED = re.compile(r"[^\w\s.,;:'\"’?!-]|\d")
 _PLAIN_BUDGET = 400
 # What a person wrote or edited may be longer than the small model's context.
 _SUMMARY, _PARAGRAPH = 128, 300
@@ -72,11 +77,51 @@ def _append_note(
         paragraph=shorten(naming.slotted(paragraph), engine.count_tokens, _PARAGRAPH),
     )
     request = Request(prompt=Prompt(text=text), sampling=_NOTE, n=_CANDIDATES, seed=seed, ban=naming.banned(on_stage))
-    # The likeliest whole sentence; an empty one says that the paragraph adds nothing to remember.
-    finished = [c for c in engine.complete(request) if c.finish == "stop"]
-    best = max(finished, key=lambda c: (c.logprob or 0.0) / max(c.tokens, 1), default=None)
-    note = " ".join(best.text.split()) if best else ""
-    if not note and not before:
-        note = naming.slotted(sentences(paragraph)[0]) if sentences(paragraph) else ""
+    given = [paragraph, *summary.sentences, *(_card(entity) for entity in premise.entities)]
+    finished = [" ".join(c.text.split()) for c in _likeliest(engine.complete(request))]
+    finished = [said for said in finished if _in_words(naming.fill(said), given)]
+    known = stems(" ".join(given))
+    # The most faithful of those that say something, the likeliest first where they are alike. An empty one says that the
+    # paragraph adds nothing to remember.
+    note = max(finished, key=lambda said: round(support(naming.fill(said), known), 1), default="")
+    if finished and not finished[0] and before:
+        note = ""
+    elif not note or support(naming.fill(note), known) < _FAITHFUL:
+        note = naming.slotted(telling(paragraph, [entity.name for entity in premise.cast]))
     kept = append_summary(before, note, engine.count_tokens, budget)
     return Summary(sentences=tuple(naming.fill(sentence) for sentence in kept))
+
+
+def _likeliest(written: Sequence[Completion]) -> list[Completion]:
+    """What came to its own end, the likeliest first."""
+    finished = [c for c in written if c.finish == "stop"]
+    return sorted(finished, key=lambda c: (c.logprob or 0.0) / max(c.tokens, 1), reverse=True)
+
+
+def _in_words(note: str, given: Sequence[str]) -> bool:
+    """Whether a note is made of words: what the small model garbles has figures and signs in it, or words that are none."""
+    return not _GARBLED.search(note) and not strange_words(note, given)
+
+
+def _card(entity: Entity) -> str:
+    return " ".join((entity.name, entity.role, *entity.traits, entity.goal))
+
+
+def support(note: str, known: frozenset[str]) -> float:
+    """Share of the content words of ``note`` that are ``known`` (0 to 1); 1 for a note without any."""
+    said = stems(note)
+    return len(said & known) / len(said) if said else 1.0
+
+
+def telling(paragraph: str, names: Sequence[str]) -> str:
+    """The sentence that says most of a paragraph: narrated, with somebody's name, most of its words also in the others.
+
+    Empty where nothing is narrated.
+    """
+    narrated = [one for one in sentences(paragraph) if not {'"', "\u201c", "\u201d"} & set(one)]
+
+    def weight(one: str) -> tuple[bool, int]:
+        rest = stems(" ".join(other for other in narrated if other != one))
+        return any(name in one for name in names), len(stems(one) & rest)
+
+    return max(narrated, key=weight, default="")
