@@ -20,6 +20,7 @@ from agents.summarizer import update_summary
 from finetune.build.told import Passage, Told
 from finetune.data.prose import count_words
 from planner.state import Summary
+from prompts.errors import InputError
 
 WORDS: Final = 240
 """What the summarizer's prompt allows a large model."""
@@ -42,7 +43,7 @@ class Served:
     """Summaries by a model, through the summarizer itself. Raises ``EngineError`` when the model does not answer."""
 
     def __init__(self, engine: Engine, kept: Path) -> None:
-        self._engine = engine
+        self._engine, self._kept = engine, kept
         kept.parent.mkdir(parents=True, exist_ok=True)
         self._base = sqlite3.connect(kept, isolation_level=None)
         self._base.execute("CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, sentences TEXT) WITHOUT ROWID")
@@ -66,7 +67,13 @@ class Served:
         there = [entity for entity in told.premise.entities if entity.id in passage.on_stage]
         made = update_summary(self._engine, told.premise, before, passage.text, there, seed=passage.position.paragraph)
         self.asked += 1
-        self._base.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, json.dumps(made.sentences)))
+        try:
+            self._base.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, json.dumps(made.sentences)))
+        except sqlite3.OperationalError as error:
+            raise InputError(
+                f"The summaries cannot be kept in {self._kept} ({error}); free some space and build again: those before "
+                "this one are kept."
+            ) from error
         return made
 
 

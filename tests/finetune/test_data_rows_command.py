@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from corpus_samples import story_text
+from scripted_server import scripted_server
 from typer.testing import CliRunner
 
 from finetune.build import make
@@ -41,6 +42,20 @@ def test_a_data_set_is_built_and_shown(stories: Path, tmp_path: Path) -> None:
     damaged = RUN.invoke(app, ["data", "show", str(tmp_path / "data"), "--verify"])
     assert damaged.exit_code == 2
     assert "not those that its report was written for" in damaged.stderr
+
+
+def test_summaries_come_from_a_server_where_one_is_named(stories: Path, tmp_path: Path) -> None:
+    with scripted_server() as server:
+        line = ["data", "rows", "--from", f"corpora:{stories}", "--out", str(tmp_path / "data"), "--held", "0"]
+        result = RUN.invoke(app, [*line, "--summaries", "server", "--server", f"{server.url}"])
+        gone = server.url
+    assert result.exit_code == 0, result.output
+    assert load_index(tmp_path / "data")["summaries"] == "served"
+    assert any(row["task"] == "summarizer" for row in read_rows(tmp_path / "data", "train"))
+    result = RUN.invoke(app, [*line, "--replace", "--summaries", "server", "--server", gone])
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert load_index(tmp_path / "data")["summaries"] == "served"  # what was there stays
 
 
 def test_scored_posts_become_a_data_set_of_responses(tmp_path: Path) -> None:
