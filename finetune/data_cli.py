@@ -158,7 +158,7 @@ def _show_left_out(console: Console, folder: Path, index: dict[str, Any]) -> Non
         for one in broken["first"][:5]:
             place = f"{one['file']}, line {one['line']}" if one["line"] else one["file"]
             console.print(f"  {escape(place)}: {escape(one['why'])}")
-    if not index.get("counts", {}).get("held"):
+    if index.get("held_share") and not index.get("counts", {}).get("held"):
         console.print("Nothing is held out: there are too few books, authors or prompts for the share asked for.")
 
 
