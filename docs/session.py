@@ -1,12 +1,13 @@
 """Make docs/session.svg: the writing room in a real terminal (tmux), driven by its keys on the bundled model.
 
-``.venv/bin/python docs/session.py [PREMISE]`` begins a story of five paragraphs, asks for another first paragraph, edits one,
+``.venv/bin/python docs/session.py`` begins a story of five paragraphs, asks for another first paragraph, edits one,
 pins a fact, takes a step back, goes on in a branch and writes to the end; then it looks in the library for all of that.
 It needs tmux.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -22,8 +23,8 @@ WIDTH, HEIGHT = 150, 36
 PREMISE = "A lighthouse keeper finds a door under the sea"
 ADDED = " Nobody on the island had ever spoken of it."
 PIN = "Mara is left-handed"
+SEED = 5
 READY = "keep and go on"
-_HERE = Path(__file__).parent
 _TMUX = ("tmux", "-u", "-L", f"fabula-{os.getpid()}")
 
 
@@ -68,7 +69,7 @@ def picture(target: Path) -> None:
     save(tmux("capture-pane", "-p", "-e", "-N", "-t", "room"), target, "fabula session", WIDTH)
 
 
-def play(premise: str) -> None:
+def play(premise: str, target: Path) -> None:
     """From the empty library to the end of the story."""
     wait("n New story")
     press("n")
@@ -103,7 +104,7 @@ def play(premise: str) -> None:
     wait("⎇ below")
     press("Enter")
     wait(READY)
-    picture(_HERE / "session.svg")
+    picture(target)
     while "∎" not in screen():
         press("Enter")
         time.sleep(1)
@@ -129,12 +130,18 @@ def check(library: Library) -> str:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("premise", nargs="?", default=PREMISE)
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("session.svg"))
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder) / "library.db"
-        command = f"FABULA_LIBRARY={where} COLORTERM=truecolor TERM=xterm-256color .venv/bin/fabula session"
+        terminal = f"FABULA_LIBRARY={where} COLORTERM=truecolor TERM=xterm-256color"
+        command = f"{terminal} .venv/bin/fabula session --seed {args.seed}"
         tmux("new-session", "-d", "-s", "room", "-x", str(WIDTH), "-y", str(HEIGHT), command)
         try:
-            play(sys.argv[1] if len(sys.argv) > 1 else PREMISE)
+            play(args.premise, args.out)
         finally:
             subprocess.run([*_TMUX, "kill-server"], check=False, capture_output=True)
         with Library.open(where) as library:

@@ -1,4 +1,4 @@
-"""A terminal's screen, as ``tmux capture-pane -e -N`` gives it, as an SVG: ``python docs/terminal_svg.py SCREEN TARGET TITLE``."""
+"""A terminal's screen, as ``tmux capture-pane -e -N`` gives it, as an SVG: ``terminal_svg.py SCREEN TARGET TITLE``."""
 
 from __future__ import annotations
 

@@ -112,7 +112,9 @@ def _usable_worlds(folder: Path | None) -> list[Any]:
     return worlds
 
 
-def _write(stories: Iterator[Story], out: Path, tokenizer: Tokenizer, shares: Shares, context: int, **about: Any) -> dict[str, Any]:
+def _write(
+    stories: Iterator[Story], out: Path, tokenizer: Tokenizer, shares: Shares, context: int, **about: Any
+) -> dict[str, Any]:
     writer = ShardWriter(out, tokenizer, context)
     count = token_counter(tokenizer)
     for number, story in enumerate(stories):

@@ -121,20 +121,17 @@ def fairytaleqa(path: Path, broken: list[str]) -> Iterator[RawStory]:
         yield from _segments("fairytaleqa", even_paragraphs(_split(text, False)))
 
 
-def gutenberg_fiction(
-    path: Path, broken: list[str], books: int = 110, characters: int = 250_000
-) -> Iterator[RawStory]:
+def gutenberg_fiction(path: Path, broken: list[str], books: int = 110, characters: int = 250_000) -> Iterator[RawStory]:
     """The simplest books first; front matter is skipped by waiting for three paragraphs of prose in a row."""
     for number, row in enumerate(_lines(path, broken)):
         if number == books:
             return
-        prose, run = [], 0
+        prose: list[str] = []
+        run = 0
         for paragraph in _split(row["text"][:characters], True):
-            is_prose = len(paragraph) > 60 and not paragraph.isupper() and paragraph[-1] in '.!?"\':;,'
+            is_prose = len(paragraph) > 60 and not paragraph.isupper() and paragraph[-1] in ".!?\"':;,"
             run = run + 1 if is_prose else max(0, run - 2)
-            if is_prose and (prose or run >= 3):
-                prose.append(paragraph)
-            elif prose and len(paragraph) < 60 and paragraph[-1] in '.!?"':
+            if (is_prose and (prose or run >= 3)) or (prose and len(paragraph) < 60 and paragraph[-1] in '.!?"'):
                 prose.append(paragraph)
         yield from _segments("gutenberg_fiction", even_paragraphs(prose[2:]))
 

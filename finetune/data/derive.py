@@ -55,7 +55,9 @@ def purpose_of(number: int, total: int) -> str:
 
 def gist(text: str) -> str:
     """The short narrative sentence of ``text`` that names the most; empty where there is none of 4 to 20 words."""
-    options = [s for s in sentences(outside_speech(text)) if 4 <= count_words(s) <= 20 and s[-1] in ".!" and "  " not in s]
+    options = [
+        s for s in sentences(outside_speech(text)) if 4 <= count_words(s) <= 20 and s[-1] in ".!" and "  " not in s
+    ]
     counts = Counter(_WORD.findall(text.lower()))
 
     def weight(sentence: str) -> float:
@@ -77,7 +79,9 @@ def derive(raw: RawStory, common: Counter[str], seed: int) -> Story | None:
     """The story in slots with a gist for every paragraph, or None where too little of it is clean."""
     rng = random.Random(seed)
     slotted = slot_story(raw.paragraphs, (raw.title, raw.logline), common, seed)
-    good = [ok and 15 <= count_words(p) <= LONGEST + 25 for p, ok in zip(slotted.paragraphs, slotted.clean, strict=True)]
+    good = [
+        ok and 15 <= count_words(p) <= LONGEST + 25 for p, ok in zip(slotted.paragraphs, slotted.clean, strict=True)
+    ]
     if sum(good) < max(2, 0.4 * len(good)):
         return None
     whole = "\n".join(slotted.paragraphs)

@@ -135,7 +135,9 @@ class DataFolder:
         if not sum(self.report.counts.values()):
             raise InputError(self._nothing())
         if not self.report.counts["train"]:
-            raise InputError("Every book, author or prompt fell among those held out; build with a smaller --held, or 0.")
+            raise InputError(
+                "Every book, author or prompt fell among those held out; build with a smaller --held, or 0."
+            )
         with self._told():
             hashes = [self._shards[split].close() for split in SPLITS]
             index = {

@@ -61,7 +61,7 @@ def lowercase_words(texts: Iterable[str]) -> Counter[str]:
 
 def _starts_sentence(text: str, position: int) -> bool:
     before = text[:position].rstrip(" ")
-    return not before or before[-1] in '.!?:"\n\''
+    return not before or before[-1] in ".!?:\"\n'"
 
 
 def _mentions(text: str, common: Counter[str], known: set[str]) -> list[tuple[int, int, str]]:
@@ -72,10 +72,10 @@ def _mentions(text: str, common: Counter[str], known: set[str]) -> list[tuple[in
         start = match.start()
         first = words[0]
         at_start = _starts_sentence(text, start)
-        if first not in known and (first in ALLOWED or (at_start and common[first.lower()] >= 5)):
-            if not (first in TITLES and len(words) > 1 and words[1] not in ALLOWED):
-                start += len(first) + 1
-                words = words[1:]
+        titled = first in TITLES and len(words) > 1 and words[1] not in ALLOWED
+        if first not in known and (first in ALLOWED or (at_start and common[first.lower()] >= 5)) and not titled:
+            start += len(first) + 1
+            words = words[1:]
         while words and words[-1] in ALLOWED and words[-1] not in known:
             words.pop()
         if words and not all(word in ALLOWED for word in words):
@@ -93,7 +93,11 @@ def _entities(text: str, mentions: list[tuple[int, int, str]]) -> tuple[list[_En
             words = set(spelling.split())
             if not words & TITLES:
                 entity = next(
-                    (e for e in entities if any(words & set(s.split()) and not set(s.split()) & TITLES for s in e.spellings)),
+                    (
+                        e
+                        for e in entities
+                        if any(words & set(s.split()) and not set(s.split()) & TITLES for s in e.spellings)
+                    ),
                     None,
                 )
             if entity is None:
@@ -111,7 +115,7 @@ def _entities(text: str, mentions: list[tuple[int, int, str]]) -> tuple[list[_En
         entity.he += bool(around & MALE)
         entity.she += bool(around & FEMALE)
         stop = min(mentions[number + 1][0] if number + 1 < len(mentions) else len(text), end + 140)
-        after = text[end:stop].split("\n")[0]
+        after = text[end:stop].split("\n", maxsplit=1)[0]
         if pronoun := _PRONOUN.search(after):
             word = pronoun.group(1).lower()
             if word.startswith("it"):
@@ -164,7 +168,9 @@ def _slot_nouns(text: str) -> str:
 def slot_story(paragraphs: tuple[str, ...], texts: tuple[str, ...], common: Counter[str], coin: int) -> Slotted:
     """Slot a story and the short ``texts`` about it (title, logline). ``coin`` settles what no pronoun settles."""
     whole = "\n".join((*paragraphs, *texts))
-    known = {w for _, _, s in _mentions(whole, common, set()) for w in s.split() if w not in ALLOWED and w not in TITLES}
+    known = {
+        w for _, _, s in _mentions(whole, common, set()) for w in s.split() if w not in ALLOWED and w not in TITLES
+    }
     mentions = _mentions(whole, common, known)
     entities, by_spelling = _entities(whole, mentions)
     slots = _assign(entities, coin)
@@ -175,9 +181,13 @@ def slot_story(paragraphs: tuple[str, ...], texts: tuple[str, ...], common: Coun
     slotted = _slot_nouns("".join(pieces) + whole[left:])
     lines = [re.sub(r"\b([Tt]he|[Aa]n?) (?=<(?:place|she|he)\d>)", "", line) for line in slotted.split("\n")]
     clean = tuple(unresolved not in line and is_plain(line) for line in lines)
-    cast = tuple(sorted(set(re.findall(r"<(?:she|he|they)\d>", "\n".join(lines[: len(paragraphs)]))), key=lambda s: s[-2]))
+    cast = tuple(
+        sorted(set(re.findall(r"<(?:she|he|they)\d>", "\n".join(lines[: len(paragraphs)]))), key=lambda s: s[-2])
+    )
     n = len(paragraphs)
-    extra = tuple(line if ok or (line and unresolved not in line) else "" for line, ok in zip(lines[n:], clean[n:], strict=True))
+    extra = tuple(
+        line if ok or (line and unresolved not in line) else "" for line, ok in zip(lines[n:], clean[n:], strict=True)
+    )
     return Slotted(tuple(line.replace(unresolved, "") for line in lines[:n]), clean[:n], extra, cast)
 
 

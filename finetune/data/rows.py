@@ -100,7 +100,9 @@ def _outline_rows(story: Story, shares: Shares, rng: random.Random) -> Iterator[
     if not story.logline:
         return
     cast, places, things = split_members(story)
-    beats = [p for p in story.paragraphs if p.part == 1]  # a beat that was jotted down in key words is no model to follow
+    beats = [
+        p for p in story.paragraphs if p.part == 1
+    ]  # a beat that was jotted down in key words is no model to follow
     stage = [m.slot for m in (*places, *things)]
     for number, paragraph in enumerate(beats, 1):
         if paragraph.beat.endswith(_ENDS) and rng.random() < shares.outline:

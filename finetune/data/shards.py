@@ -64,7 +64,9 @@ class ShardWriter:
             self._rows.append((len(self._tokens), size, TASKS.index(row.task)))
             self._tokens += prompt.ids
             self._tokens += completion.ids
-            self._kinds.append(np.repeat(np.array([PROMPT, COMPLETION], np.uint8), (len(prompt.ids), len(completion.ids))))
+            self._kinds.append(
+                np.repeat(np.array([PROMPT, COMPLETION], np.uint8), (len(prompt.ids), len(completion.ids)))
+            )
             self.counts.update({row.task: 1, "tokens": size, "completion tokens": len(completion.ids)})
             shown = self.shown.setdefault(row.task, [])
             if len(shown) < self.samples and self.counts[row.task] % 37 == 1:
@@ -76,7 +78,7 @@ class ShardWriter:
     def _flush(self) -> None:
         if not self._rows:
             return
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "tokens": np.array(self._tokens, np.uint16), "kinds": np.concatenate(self._kinds),
             "rows": np.array(self._rows, np.int32),
         }  # fmt: skip

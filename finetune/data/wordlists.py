@@ -16,7 +16,9 @@ ALLOWED = TITLES | frozenset(
     "English French German Indian African Sun Moon North South East West Majesty Highness Sir Bible".split()
 )
 MALE = frozenset("boy man king prince father dad brother uncle son grandfather grandpa husband mr".split())
-FEMALE = frozenset("girl woman queen princess mother mom mum sister aunt daughter grandmother grandma wife mrs miss".split())
+FEMALE = frozenset(
+    "girl woman queen princess mother mom mum sister aunt daughter grandmother grandma wife mrs miss".split()
+)
 PLACES = (
     "park", "house", "forest", "village", "castle", "river", "lake", "garden", "school", "shop", "store", "market", "farm",
     "beach", "sea", "mountain", "cave", "palace", "tower", "field", "barn", "kitchen", "town", "city", "island", "well",
@@ -33,7 +35,9 @@ BEASTS = (
 )  # fmt: skip
 GENRE_WORDS: dict[str, frozenset[str]] = {
     "fantasy": frozenset("magic magical wizard dragon spell unicorn sorcerer enchanted wand monster".split()),
-    "science fiction": frozenset("rocket robot planet space alien machine laboratory spaceship mars computer ship".split()),
+    "science fiction": frozenset(
+        "rocket robot planet space alien machine laboratory spaceship mars computer ship".split()
+    ),
     "horror": frozenset("ghost haunted scream terror skeleton grave corpse demon shadow dread".split()),
     "adventure": frozenset("island treasure pirate ship sail jungle explore captain map boat storm gun".split()),
     "mystery": frozenset("detective clue secret mystery stolen thief police footprints missing hidden".split()),
