@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from questions import PROMPT
 from vllm_served import START_SECONDS, Served
 
 from agents.serving import flags, models, process
@@ -25,17 +26,17 @@ def vllm_python() -> Path:
 
 @pytest.fixture(scope="session")
 def adapters(tmp_path_factory: pytest.TempPathFactory, vllm_python: Path) -> dict[str, Path]:
-    """A LoRA adapter of the bundled model for the generator and one for the summarizer, rank 4, made with peft.
+    """A LoRA adapter of the bundled model for the generator and one for the summarizer, rank 4.
 
-    They are drawn at random and small: each changes what the model writes, and leaves it sense.
+    The generator's is drawn at random with peft; the summarizer's is trained for a few steps and exported, as a person
+    would. Both are small: each changes what the model writes, and leaves it sense.
     """
     folder = tmp_path_factory.mktemp("adapters")
     made = {role: folder / role for role in ("generator", "summarizer")}
     with pytest.MonkeyPatch.context() as patch:
         _elsewhere(patch, folder)
-        base = models.base()
-    for seed, path in enumerate(made.values()):
-        _draw_adapter(base.path, path, seed)
+        _draw_adapter(models.base().path, made["generator"], seed=0)
+        _train_adapter(folder, made["summarizer"])
     return made
 
 
@@ -88,3 +89,24 @@ def _draw_adapter(base: str, path: Path, seed: int) -> None:
                 if "lora_B" in name:  # peft begins with zeros, which change nothing
                     torch.nn.init.normal_(weight, std=0.03)
         adapted.save_pretrained(path)
+
+
+def _train_adapter(folder: Path, path: Path) -> None:
+    """What ``fabula train sft`` and ``fabula export`` make."""
+    pytest.importorskip("trl")
+    from finetune.data.folder import DataFolder
+    from finetune.recipes.exporting import export_run
+    from finetune.recipes.running import train
+    from finetune.recipes.settings import Sft
+
+    with DataFolder(folder / "rows", "sft", held=0.0) as data:
+        for number, thing in enumerate("lamp key boat door coat ring map cup".split()):
+            row = {"task": "generator", "group": str(number), "source": "made", "licence": "CC0-1.0"}
+            data.add({**row, "prompt": PROMPT, "completion": f"At last she found the {thing} and took it home again."})
+        data.finish()
+    recipe = Sft(
+        method="sft", data=folder / "rows", tuning="lora", lora={"rank": 4, "alpha": 8}, learning_rate=2e-3, steps=8,
+        batch_size=4, max_length=512, log_every=8, evaluate_rows=0,
+    )  # fmt: skip
+    train(recipe, folder / "run", say=lambda text: None)
+    export_run(folder / "run", "adapter", path)
