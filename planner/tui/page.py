@@ -185,6 +185,11 @@ class Page(ScrollView, can_focus=True):
             if at_end:
                 self.call_after_refresh(self.to_end)
 
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
+        """A bar that comes after the page was scrolled would show where the page was before."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         first = self.rows[0] if self.rows else None

@@ -83,19 +83,21 @@ def unhurried(session: Session) -> View:
 
 
 async def still(player: Player) -> Screen:
-    """What is on the screen once three looks at it see the same and no list is being filled; no cursor blinks."""
+    """What is on the screen once four looks at it see the same and nobody has anything left to do; no cursor blinks."""
     before: Screen = []
     same = 0
-    for _ in range(100):
+    for _ in range(300):
         for field in player.app.screen.query("Input, TextArea"):
             field.cursor_blink = False  # type: ignore[attr-defined]
         await player.pilot.pause(0.03)
         now = take(player.app)
         filling = any(worker.group == "fill" and not worker.is_finished for worker in player.app.workers)
+        for node in (player.app, *player.app.screen.walk_children(with_self=True)):
+            filling |= not node._message_queue.empty() or bool(node._next_callbacks)
         for table in player.app.screen.query(DataTable):  # it finds the width of its columns later than its rows
             filling |= table._require_update_dimensions or bool(table._updated_cells)
         same = same + 1 if now == before and not filling else 0
-        if same == 2:
+        if same == 3:
             return now
         before = now
     raise AssertionError("the screen is never still")
