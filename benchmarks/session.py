@@ -15,7 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,14 +74,16 @@ def story_of(library: Library, engine: Engine, paragraphs: int) -> StoryRow:
 
 
 @asynccontextmanager
-async def entered(library: Library, story: StoryRow, engine: Engine) -> AsyncIterator[tuple[Room, float]]:
-    """The writing room with the story open, and the seconds that opening took."""
+async def entered(library: Library, story: StoryRow, engine: Callable[[], Engine]) -> AsyncIterator[tuple[Room, float]]:
+    """The writing room with the story open, and the seconds that opening took. The app opens and closes the engine."""
     from planner.tui.app import FabulaApp
     from planner.tui.room import Room
     from planner.tui.teller import Studio
 
-    engines: dict[Role, Engine] = dict.fromkeys(ROLES, engine)
-    app = FabulaApp(Studio(library, lambda row: engines, lambda brief: story))
+    def engines_for(_: StoryRow) -> dict[Role, Engine]:
+        return dict.fromkeys(ROLES, engine())
+
+    app = FabulaApp(Studio(library, engines_for, lambda brief: story))
     app.animation_level = "none"
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause()
@@ -132,24 +134,22 @@ def _keys() -> Iterator[str]:
 async def measure(library: Library, report: Report) -> None:
     engine = Streaming()
     short, long = story_of(library, engine, 2), story_of(library, engine, PARAGRAPHS)
-    async with entered(library, short, engine):
+    async with entered(library, short, lambda: engine):
         little = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found: dict[str, list[float]] = {}
-    async with entered(library, long, engine) as (room, opening):
+    async with entered(library, long, lambda: engine) as (room, opening):
         found["at rest"] = await keys(room)
         engine.slow = True
         room.action_accept()
         await asyncio.sleep(1)
         found["while streaming"] = await keys(room)
     much = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    model = open_engine("embedded", "")
-    async with entered(library, long, model) as (room, _):
+    async with entered(library, long, lambda: open_engine("embedded", "")) as (room, _):
         room.run_worker(room.tell("Writing", lambda session: write_on(session, "end"), streams=True))
         await asyncio.sleep(1)
         found["while the bundled model writes"] = await keys(room)
         if not room.streams:
             raise RuntimeError("The model had stopped writing before all keys were pressed.")
-    model.close()
     report.at_most(f"opening {PARAGRAPHS:,} paragraphs", opening, OPENING_S, "s")
     for name, times in found.items():
         print(f"key to paint {name}: median {statistics.median(times):.1f} ms, longest {max(times):.0f} ms")

@@ -7,6 +7,7 @@ gathered in a ``Feed``, which the screen empties at its own pace.
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -122,6 +123,9 @@ class Teller:
                 view = look(session)
                 self._held = stack.pop_all()
             self._session = session
+            # What is there now stays until the story is let go: going through it again and again in search of garbage would
+            # hold everything up for a quarter of a second each time.
+            gc.freeze()
             return view
 
         return await self.run(work)
@@ -150,6 +154,7 @@ class Teller:
         self._pool.shutdown(wait=True)
 
     def _let_go(self) -> None:
+        gc.unfreeze()
         self._session = None
         held, self._held = self._held, ExitStack()
         held.close()
