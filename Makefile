@@ -11,7 +11,7 @@ export PREMISE ?= A lighthouse keeper finds a door under the sea
 STORY_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help story test pictures check test-servers model clean bench-growth bench-crash bench-session bench-session-crash bench-embedded bench-serving
+.PHONY: help story test pictures check test-servers model clean bench-growth bench-crash bench-session bench-session-crash bench-embedded bench-serving bench-diversity
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ bench-embedded: $(VENV)/.finetune  ## Embedded engine against transformers and t
 bench-serving: $(VENV)/.base $(VLLM_INSTALLED)  ## Stories at once through the planner against vLLM alone
 	@FABULA_VLLM_PYTHON=$${FABULA_VLLM_PYTHON:-$(if $(VLLM_INSTALLED),$(abspath $(VLLM_VENV))/bin/python,$(abspath $(BIN))/python)} \
 	  $(BIN)/python -m benchmarks.serving
+
+bench-diversity: $(VENV)/.finetune  ## Diversity and quality after SFT, DPO, DDPO, ORPO, DORPO, DivPO (half an hour)
+	@$(BIN)/python -m benchmarks.diversity
 
 model: $(VENV)/.finetune  ## Rebuild the bundled model from the corpora (hours on a CPU)
 	@$(BIN)/python -m finetune model
