@@ -3,9 +3,9 @@
 A real vLLM server is started as ``fabula serve`` starts it, with the bundled model for every role. Sixty-four long stories
 are planned, which is not timed; then all are written at once in one process, in batch durability, for a while. Every call
 that they make is recorded, and the same bytes are sent again by the smallest possible client (replay.py): as many at once,
-each story's calls one after the other. Tokens are counted by the server. The order is planner, replay, replay, planner, so
-that a drift of the machine cancels, and the server forgets its prompts before each. Planning is left out because it costs
-the planner less for each token than the paragraphs, of which a long story is made.
+each story's calls one after the other. Tokens are counted by the server. The order is planner, replay, replay, planner, and
+that again and again, so that a drift of the machine cancels, and the server forgets its prompts before each. Planning is left
+out because it costs the planner less for each token than the paragraphs, of which a long story is made.
 """
 
 from __future__ import annotations
@@ -202,11 +202,11 @@ def hits(windows: Sequence[Counted]) -> float:
     return 100 * sum(w.after.remembered - w.before.remembered for w in windows) / max(asked, 1)
 
 
-def measure(bench: Bench, seconds: float) -> int:
+def measure(bench: Bench, seconds: float, rounds: int) -> int:
     written: list[Counted] = []
     again: list[Counted] = []
     cpu = 0.0
-    for what in ("planner", "replay", "replay", "planner"):
+    for what in ("planner", "replay", "replay", "planner") * rounds:
         if what == "planner":
             window, used = bench.write(seconds)
             cpu += used
@@ -230,7 +230,8 @@ def measure(bench: Bench, seconds: float) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60, help="of each of four passes")
+    parser.add_argument("--seconds", type=float, default=20, help="of each pass")
+    parser.add_argument("--rounds", type=int, default=3, help="of four passes each")
     parser.add_argument("--n", type=int, default=4, help="candidates of a paragraph")
     parser.add_argument("--paragraphs", type=int, default=PARAGRAPHS, help="of a story; more than there is time for")
     parser.add_argument("--python", default=os.environ.get("FABULA_VLLM_PYTHON", sys.executable), help="that has vLLM")
@@ -260,7 +261,7 @@ def main() -> int:
         begun = time.perf_counter()
         bench.plan()
         print(f"  planned in {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
-        return measure(bench, args.seconds)
+        return measure(bench, args.seconds, args.rounds)
 
 
 if __name__ == "__main__":
