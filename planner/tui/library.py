@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
 from planner.rows import StoryInfo
-from planner.shelf import Standing
+from planner.shelf import Standing, Status
 from planner.store import Library
 from planner.tui.dialogs import Ask
 from planner.tui.help import TOUR
@@ -59,6 +59,7 @@ class Shelf(Screen[None]):
         self._said, self._bad = said, bad
         self._hidden = False
         self._titles: dict[str, str] = {}
+        self._status: dict[str, Status] = {}
         self._changed: list[tuple[str, Standing]] = []
 
     def compose(self) -> ComposeResult:
@@ -98,6 +99,7 @@ class Shelf(Screen[None]):
         names = ("title", "genre", counted, "¶", "branches", "last written") if wide else ("title", counted, "written")
         table.add_columns(*map(Text, names))
         self._titles = {info.id: title for info, _, title in stories}
+        self._status = {info.id: info.status for info, _, _ in stories}
         for info, branches, title in stories:
             written = info.updated[:16].replace("T", " ")
             shown = Text(shortened(title, room), style="bold")
@@ -157,12 +159,20 @@ class Shelf(Screen[None]):
                 self._change(lambda library: library.rename(story, title), "Renamed; u takes it back.", story)
 
     def action_archive(self) -> None:
+        """Put a story away; one that is archived already (H shows it) is brought back."""
         if story := self._at:
-            self._change(lambda library: library.archive(story), "Archived; u takes it back, H shows it.", story)
+            if self._status.get(story) == "archived":
+                self._change(lambda library: library.restore(story), "Open again; u takes it back.", story)
+            else:
+                self._change(lambda library: library.archive(story), "Archived; u takes it back, H shows it.", story)
 
     def action_delete(self) -> None:
+        """Delete a story; one that is deleted already (H shows it) is brought back."""
         if story := self._at:
-            self._change(lambda library: library.delete(story), "Deleted; u takes it back.", story)
+            if self._status.get(story) == "deleted":
+                self._change(lambda library: library.restore(story), "Open again; u takes it back.", story)
+            else:
+                self._change(lambda library: library.delete(story), "Deleted; u takes it back, H shows it.", story)
 
     def action_take_back(self) -> None:
         """Take back what was last changed here, and what before that."""

@@ -128,8 +128,10 @@ class OutlineEditor(ModalScreen[None]):
     async def action_longer(self, by: int) -> None:
         at = self._at
         if self._view.outline:
-            wanted = max(self._view.outline.beats[at].paragraphs + by, 1)
-            await self._do(lambda session: session.change_beat(at, paragraphs=wanted), at)
+            has = self._view.outline.beats[at].paragraphs
+            wanted = max(has + by, 1)
+            if wanted != has:
+                await self._do(lambda session: session.change_beat(at, paragraphs=wanted), at)
 
     @work
     async def action_undo(self) -> None:

@@ -6,8 +6,10 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from agents.brief import Brief, make_brief
 from agents.engines.base import Completion, Engine, OnText, Request
@@ -85,6 +87,8 @@ class Player:
 
     def __init__(self, app: FabulaApp, pilot: Pilot[None], library: Library, story: StoryRow | None) -> None:
         self.app, self.pilot, self.library, self._story = app, pilot, library, story
+        self.pressed: set[tuple[type[Screen[Any]], str]] = set()
+        """Every key that was pressed, with the screen that was on top."""
 
     @property
     def story(self) -> StoryRow:
@@ -131,9 +135,14 @@ class Player:
             busy = any(getattr(screen, "busy", 0) for screen in self.app.screen_stack)
             calm = 0 if busy else calm + 1
 
+    async def hit(self, key: str) -> None:
+        """Press a key and wait for nothing."""
+        self.pressed.add((type(self.app.screen), key))
+        await self.pilot.press(key)
+
     async def press(self, *keys: str) -> None:
         for key in keys:
-            await self.pilot.press(key)
+            await self.hit(key)
             await self.settled()
 
     async def type(self, text: str) -> None:
@@ -153,6 +162,7 @@ def play(
     act: Play,
     *,
     engine: Engine | None = None,
+    studio: Studio | None = None,
     story: StoryRow | None = None,
     size: tuple[int, int] = (120, 36),
     theme: str = "",
@@ -163,7 +173,7 @@ def play(
 
     async def run() -> None:
         row = None if in_library else story or story_of(library)
-        app = FabulaApp(studio_for(library, engine), row, write=write, theme=theme)
+        app = FabulaApp(studio or studio_for(library, engine), row, write=write, theme=theme)
         app.animation_level = "none"
         async with app.run_test(size=size, notifications=True) as pilot:
             player = Player(app, pilot, library, row)
