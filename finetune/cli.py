@@ -19,11 +19,12 @@ from finetune.preference_cli import register as register_preference
 from finetune.study_cli import study_app
 from finetune.train_cli import add_export, add_methods
 
-_OPTIONS: dict[str, Any] = {"no_args_is_help": True, "add_completion": False}
+_HELP: dict[str, Any] = {"help_option_names": ["--help", "-h"]}
+_OPTIONS: dict[str, Any] = {"no_args_is_help": True, "add_completion": False, "context_settings": _HELP}
 app = typer.Typer(**_OPTIONS, help="Build training data, train Fabula's models, write their cards.")
-data_app = typer.Typer(**_OPTIONS, help="Build data sets from corpora and story worlds.")
-train_app = typer.Typer(**_OPTIONS, help="Train tokenizers and models.")
-export_app = typer.Typer(add_completion=False)
+data_app = typer.Typer(**_OPTIONS, help="Build data sets to train on.")
+train_app = typer.Typer(**_OPTIONS, help="Train a model: a method, its recipe, and settings.")
+export_app = typer.Typer(add_completion=False, context_settings=_HELP)
 measure_app = typer.Typer(**_OPTIONS, help="Measure the training material.")
 register_data(data_app)
 add_methods(train_app)
@@ -34,7 +35,7 @@ app.add_typer(train_app, name="train")
 app.add_typer(measure_app, name="measure")
 app.add_typer(study_app, name="study")
 app.command("eval")(judge_models)
-eval_app = typer.Typer(add_completion=False)
+eval_app = typer.Typer(add_completion=False, context_settings=_HELP)
 eval_app.command()(judge_models)
 
 RUNS = Path("runs")
@@ -90,11 +91,11 @@ def model(
 
 @data_app.command("corpora")
 def corpora_command(
-    sources: Annotated[str, typer.Option(help="Corpora to read, parted by commas.")] = CORPORA,
+    sources: Annotated[str, typer.Option(help="Corpora to read, parted by commas.", show_default="all five")] = CORPORA,
     out: Annotated[Path, typer.Option(help="Where the slotted stories go.")] = RUNS / "data" / "slotted.jsonl",
     corpora: CorporaOption = None,
 ) -> None:
-    """Read the corpora, turn names into slots and derive beats and summaries (about a minute)."""
+    """For the bundled model: read the corpora, names become slots (about a minute)."""
     from finetune.data.build import slot_corpora
 
     with _plain_errors():
@@ -117,7 +118,7 @@ def build(
     skip_faulty: Annotated[bool, typer.Option(help="Leave out worlds that cannot be told.")] = False,
     samples: Annotated[bool, typer.Option(help="Print sample rows.")] = False,
 ) -> None:
-    """Tokenise training rows of the corpora and of the story worlds."""
+    """For the bundled model: tokenise rows of the corpora and of the story worlds."""
     from finetune.data.build import build_corpora, build_worlds
     from finetune.tokenizer import load_tokenizer
 
@@ -150,7 +151,9 @@ def tokenizer_command(
 @train_app.command("pretrain")
 def pretrain_command(
     *,
-    config: Annotated[Path, typer.Option(help="Recipe (YAML).")] = Path("finetune/configs/pretrain_small.yaml"),
+    config: Annotated[Path, typer.Option(help="Recipe: a YAML file, or the name of one of Fabula's.")] = Path(
+        "pretrain_small"
+    ),
     run: Annotated[Path, typer.Option(help="Folder for checkpoints, metrics and the model.")] = RUNS / "pretrain",
     minutes: Annotated[float | None, typer.Option(help="Train for this long instead.")] = None,
     steps: Annotated[int | None, typer.Option(help="Train for this many steps instead of by time.")] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -16,6 +17,13 @@ EXTRA: Final = frozenset(
 )
 
 
+# A place that cannot be written to, or has no room left.
+_PLACE: Final = frozenset({
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOSPC,
+    errno.EDQUOT, errno.EFBIG, errno.ENAMETOOLONG,
+})  # fmt: skip
+
+
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Failures that a person can mend, and what isn't installed, end as one line and exit code 2."""
@@ -23,6 +31,12 @@ def plain_errors() -> Iterator[None]:
         yield
     except FabulaError as error:
         typer.echo(f"Error: {one_line(str(error))}", err=True)
+        raise typer.Exit(2) from error
+    except OSError as error:
+        if error.errno not in _PLACE:
+            raise
+        where = f": {error.filename}" if error.filename else ""
+        typer.echo(f"Error: {one_line(f'{error.strerror}{where}')}.", err=True)
         raise typer.Exit(2) from error
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in EXTRA:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import difflib
 import json
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Final, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from prompts.errors import InputError
+
+CONFIGS: Final = Path(__file__).with_name("configs")
 
 
 class Settings(BaseModel):
@@ -87,16 +89,27 @@ def _with_changes(settings: dict[str, Any], path: Path, changes: dict[str, Any])
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The settings in a YAML file, unchecked. Raises ``InputError`` where there is no such file or it holds none."""
+    """The settings in a YAML file, unchecked. Raises ``InputError`` where there is no such file or it holds none.
+
+    A file of ``configs`` is found by its name alone (sft_lora), and by its path in the repository, wherever one stands.
+    """
+    path = _shipped(path)
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"There is no settings file {path}.") from error
+        known = ", ".join(sorted(one.stem for one in CONFIGS.glob("*.yaml")))
+        raise InputError(f"There is no settings file {path}; Fabula's own are {known}.") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(settings, dict):
         raise InputError(f"{path} holds no settings; it must have lines like `minutes: 30`.")
     return settings
+
+
+def _shipped(path: Path) -> Path:
+    here = CONFIGS / f"{path.stem}.yaml"
+    named = path.parent in (Path(), Path("finetune/configs")) and path.suffix in ("", ".yaml")
+    return here if named and not path.is_file() and here.is_file() else path
 
 
 def kept_settings(run: Path) -> dict[str, Any]:

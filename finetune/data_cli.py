@@ -159,7 +159,9 @@ def _show_left_out(console: Console, folder: Path, index: dict[str, Any]) -> Non
             place = f"{one['file']}, line {one['line']}" if one["line"] else one["file"]
             console.print(f"  {escape(place)}: {escape(one['why'])}")
     if index.get("held_share") and not index.get("counts", {}).get("held"):
-        console.print("Nothing is held out: there are too few books, authors or prompts for the share asked for.")
+        console.print(
+            "Nothing is held out: too few books, authors or prompts for the share; a larger --held holds some out."
+        )
 
 
 def _show_samples(console: Console, kept: dict[str, Any], samples: int) -> None:

@@ -80,10 +80,14 @@ class SentenceTransformer:
 
     def _load(self) -> Any:
         if self._model is None:
+            from finetune.recipes.quiet import hush, quiet
+
+            hush()
             from sentence_transformers import SentenceTransformer as Loaded
 
             try:
-                self._model = Loaded(self.source, trust_remote_code=self.trust_remote_code, device=self.device)
+                with quiet():
+                    self._model = Loaded(self.source, trust_remote_code=self.trust_remote_code, device=self.device)
             except (OSError, ValueError, RuntimeError, ImportError) as error:
                 raise InputError(_why_not(self.source, error)) from error
         return self._model

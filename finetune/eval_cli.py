@@ -52,7 +52,9 @@ def judge_models(
     ranked: Annotated[int | None, typer.Option(help="Prompts for prompt ranking.", show_default="20")] = None,
     judge: Annotated[str | None, typer.Option(help="An engine that compares texts.", show_default=False)] = None,
     against: Annotated[str | None, typer.Option(help="Model to win against.", show_default="people")] = None,
-    semantic: Annotated[str, typer.Option(help="Embeddings of meaning (finetune/embeddings.py).")] = "semantic",
+    semantic: Annotated[
+        str, typer.Option(help="Embeddings of meaning: semantic, or a model's folder or id.")
+    ] = "semantic",
     style: Annotated[str, typer.Option(help="Embeddings of style.")] = "style",
     people: Annotated[bool, typer.Option("--people", help="Show people's own texts in the table too.")] = False,
     mauve: Annotated[bool, typer.Option("--mauve", help="Compute MAUVE too (extra: mauve).")] = False,
@@ -106,6 +108,7 @@ def _ready(mauve: bool) -> None:
 
         logging.set_verbosity_error()
         logging.disable_progress_bar()
+        hush()  # once more: the hub's client sets its own level when it is imported
 
 
 def _track(items: list[T], words: str) -> Iterable[T]:

@@ -16,7 +16,7 @@ from prompts.errors import InputError
 from prompts.safe import one_line
 
 study_app = typer.Typer(
-    no_args_is_help=True, add_completion=False,
+    no_args_is_help=True, add_completion=False, context_settings={"help_option_names": ["--help", "-h"]},
     help="Let people compare the texts of two or more systems, without knowing whose they are.",
 )  # fmt: skip
 _NAME: Final = re.compile(r"[\w][\w .+-]{0,59}")

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from finetune.command_errors import plain_errors
-from finetune.recipes.checkpoints import settings_of_finished
+from finetune.recipes.checkpoints import newest, settings_of_finished
 from finetune.recipes.methods import METHODS, Method
 from finetune.recipes.settings import kept_recipe, load_recipe
 
@@ -43,7 +43,10 @@ def _command(method: Method) -> Callable[..., None]:
             list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Settings that win over the recipe's.")
         ] = None,
         *,
-        config: Annotated[Path | None, typer.Option(help="Recipe (YAML); else the method's own.")] = None,
+        config: Annotated[
+            Path | None,
+            typer.Option(help="Recipe: a YAML file, or the name of one of Fabula's (sft_lora); else the method's own."),
+        ] = None,
         run: Annotated[Path | None, typer.Option(help="Folder for all that the run makes; else runs/METHOD.")] = None,
         resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
@@ -66,9 +69,20 @@ def _command(method: Method) -> Callable[..., None]:
                 return
             from finetune.recipes.running import train
 
-            train(recipe, folder, resume, _told(method.name, config, folder, resume, wanted), typer.echo)
+            try:
+                train(recipe, folder, resume, _told(method.name, config, folder, resume, wanted), typer.echo)
+            except KeyboardInterrupt:
+                typer.echo(_stopped(method.name, folder), err=True)
+                raise typer.Exit(130) from None
 
     return command
+
+
+def _stopped(method: str, run: Path) -> str:
+    if not (run / "run.json").is_file():
+        return "Stopped before the first step; the same command begins anew."
+    kept = newest(run)
+    return f"Stopped; {f'{kept.name} is kept' if kept else 'no checkpoint yet'}: fabula train {method} --run {run} --resume"
 
 
 def _told(method: str, config: Path | None, run: Path, resume: bool, changes: list[str]) -> str:

@@ -122,7 +122,9 @@ def _rows(wish: Wish, folder: DataFolder, summaries: Summaries) -> Iterator[dict
             rng = random.Random(seed)
             for told in tell(work, common.counts, str(wish.seed)):
                 yield from plain_rows.rows(told, wish.tasks, style, summaries, rng)
-        folder.left_out["stories without a row"] += sum(folder.report.counts.values()) == before
+        folder.left_out["stories without a row (too short, or nobody in them has a name)"] += (
+            sum(folder.report.counts.values()) == before
+        )
 
 
 def _posts(wish: Wish, folder: DataFolder) -> Iterator[dict[str, Any]]:

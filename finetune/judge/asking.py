@@ -14,8 +14,9 @@ from typing import Any, Protocol, TypeVar
 from finetune.judge import likelihood, winning
 from finetune.judge.cases import Case
 from finetune.judge.kept import Kept
-from finetune.judge.setting import PEOPLE, Evaluation
+from finetune.judge.setting import PEOPLE, Evaluation, forget
 from finetune.judge.speaker import Speaker, open_named, open_speaker
+from prompts.errors import FabulaError
 
 T = TypeVar("T")
 SAMPLES, LIKELIHOOD, RANKING, WINS = "samples.jsonl", "likelihood.jsonl", "ranking.jsonl", "wins.jsonl"
@@ -49,7 +50,12 @@ def _ask(evaluation: Evaluation, name: str, spec: str, track: Tracker, opened: C
     lacking = {file: [case for case in all_ if case.id not in kept[file].rows] for file, all_ in wanted.items()}
     if not any(lacking.values()):
         return
-    with closing(opened(spec)) as speaker:
+    try:
+        opening = opened(spec)
+    except FabulaError:
+        forget(evaluation, name)
+        raise
+    with closing(opening) as speaker:
         if not speaker.scores:
             _note(evaluation, name, spec)
             lacking = {SAMPLES: lacking[SAMPLES]}

@@ -167,6 +167,18 @@ def _read_cases(out: Path) -> tuple[Case, ...]:
         raise InputError(f"{path} is damaged; give another --out, or remove the folder.") from error
 
 
+def forget(evaluation: Evaluation, name: str) -> None:
+    """Take a model out that could not be opened and of which nothing is kept, so that its name is free again."""
+    if any(evaluation.path(name, "").glob("*.jsonl")):
+        return
+    settings, known = _kept(evaluation.out) or (evaluation.settings, dict(evaluation.models))
+    left = {key: spec for key, spec in known.items() if key != name}
+    if left:
+        _write(evaluation.out, settings, left, None)
+    else:
+        (evaluation.out / FILE).unlink(missing_ok=True)  # nothing was judged: it can be begun anew, with other settings
+
+
 def _write(out: Path, settings: Settings, models: dict[str, str], cases: tuple[Case, ...] | None) -> None:
     """Cases first: a folder with settings is whole."""
     files = {FILE: json.dumps({"settings": settings.model_dump(mode="json"), "models": models}, indent=1) + "\n"}

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from finetune.readers.base import MAX_CHARACTERS, Chapter, Options, Skip, Work, blocks, files_of, opened
-from finetune.readers.gutenberg import body_of, is_heading
+from finetune.readers.gutenberg import body_of, is_heading, is_title
 
 ENDINGS = (".txt", ".md", ".markdown")
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n(?:---|\.\.\.)\n", re.S)
@@ -52,7 +52,10 @@ def read(path: Path, skip: Skip, options: Options) -> Iterator[Work]:
 
 
 def chapters_of(text: str, *, markdown: bool) -> tuple[str, tuple[Chapter, ...]]:
-    """(title, chapters) of a file; the title is that of the front matter, or a heading that nothing stands before."""
+    """(title, chapters) of a file; the title is that of the front matter, or a heading that nothing stands before.
+
+    In plain text it is a first line of a few words with capitals, and no full stop, that stands alone.
+    """
     title = ""
     if markdown:
         if front := _FRONT_MATTER.match(text):
@@ -64,7 +67,10 @@ def chapters_of(text: str, *, markdown: bool) -> tuple[str, tuple[Chapter, ...]]
     else:
         text = body_of(text)
     chapters: list[tuple[str, list[str]]] = [("", [])]
-    for block in blocks(text):
+    told = blocks(text)
+    if not markdown and len(told) > 1 and is_title(told[0]) and not is_heading(told[0]):
+        title = told.pop(0)
+    for block in told:
         heading = _HASH.match(block) if markdown else None
         if heading or (not markdown and is_heading(block)):
             chapters.append((heading[1] if heading else block, []))
@@ -72,4 +78,4 @@ def chapters_of(text: str, *, markdown: bool) -> tuple[str, tuple[Chapter, ...]]
             chapters[-1][1].append(_EMPHASIS.sub(r"\2", block.lstrip("> ")) if markdown else block)
     if markdown and not title and len(chapters) > 1 and not chapters[0][1]:
         title = chapters[1][0]
-    return title, tuple(Chapter(tuple(told), name) for name, told in chapters if told)
+    return title, tuple(Chapter(tuple(paragraphs), name) for name, paragraphs in chapters if paragraphs)

@@ -101,7 +101,7 @@ def _capitals(block: str) -> float:
     return sum(word[0].isupper() for word in long) / len(long) if long else 1.0
 
 
-def _is_title(block: str) -> bool:
+def is_title(block: str) -> bool:
     """Whether a block may be a story's title in small letters, as it stands after a preface."""
     return len(block) <= 70 and block[-1].isalnum() and block[0].isupper() and _capitals(block) >= 0.7
 
@@ -134,7 +134,7 @@ def _sections(parts: list[str]) -> list[tuple[str, list[str]]]:
             if _LAST.match(block) and number > 0.9 * len(parts):
                 break  # what follows the end is the publisher's
             dropped = True
-        elif is_heading(block) or (dropped and _is_title(block)):
+        elif is_heading(block) or (dropped and is_title(block)):
             dropped = False
             title = block.strip("*_= ")
             if sections[-1][0] and not sections[-1][1]:  # BOOK I and, below it, CHAPTER I

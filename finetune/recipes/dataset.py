@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from finetune.data.folder import SPLITS, Split, content_hash, load_index, read_rows
-from finetune.recipes.settings import Recipe, Seq2Seq, Sft
+from finetune.recipes.settings import BUNDLED, Recipe, Seq2Seq, Sft
 from prompts.errors import InputError
 
 ROOM: Final = 16  # tokens that a prompt must leave for its completion
@@ -47,6 +47,19 @@ def check_kind(folder: Path, kind: str) -> None:
         raise InputError(
             f"{folder} holds {found} rows, and this method learns from {kind} rows; name another data=FOLDER."
         )
+
+
+def style_note(recipe: Recipe) -> str:
+    """A sentence where the rows were built for another kind of model than the base, else nothing."""
+    style = load_index(recipe.data).get("style")
+    if recipe.base == BUNDLED and style in ("chat", "completion"):
+        return f"The rows in {recipe.data} have style {style}, and the bundled model reads slots: build them with --style slots."
+    if recipe.base != BUNDLED and style == "slots":
+        return (
+            f"The rows in {recipe.data} have style slots, which the bundled model alone reads: build them with --style chat "
+            "or completion."
+        )
+    return ""
 
 
 def texts(row: dict[str, Any], tokenizer: Any, style: str, answer: str = "completion") -> tuple[str, str]:

@@ -18,6 +18,7 @@ from prompts.errors import InputError
 _MEMORY: Final = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory", "bad_alloc")
 # What torch says of any failed write, and safetensors of a full disk.
 _DISK: Final = ("no space left on device", "os error 28", "disk quota exceeded", "writing file data/", "unexpected pos")
+_LIMIT: Final = ("file too large", "os error 27")
 
 
 @contextmanager
@@ -32,30 +33,32 @@ def plain_faults(recipe: Recipe, run: Path) -> Iterator[None]:
     except Exception as error:  # safetensors raises a class of its own
         if "safetensor" not in type(error).__name__.lower() or not _is_disk(error):
             raise
-        raise InputError(_disk(run)) from error
+        raise InputError(_disk(run, error)) from error
 
 
 def _sentence(error: BaseException, recipe: Recipe, run: Path) -> str | None:
     if _is_disk(error):
-        return _disk(run)
+        return _disk(run, error)
     text = str(error).lower()
     return _memory(recipe, run) if isinstance(error, MemoryError) or any(said in text for said in _MEMORY) else None
 
 
 def _is_disk(error: BaseException | None) -> bool:
     while error is not None:
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if full or any(said in str(error).lower() for said in _DISK):
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if full or any(said in str(error).lower() for said in (*_DISK, *_LIMIT)):
             return True
         error = error.__cause__ or error.__context__
     return False
 
 
-def _disk(run: Path) -> str:
+def _disk(run: Path, error: BaseException) -> str:
     checkpoints.drop_broken(run)
     kept = checkpoints.newest(run)
     have = f"{kept.name} is kept: make room and go on with --resume" if kept else "make room and start with --resume"
-    return f"The disk of {run} is full; {have} (keep=1 keeps one checkpoint alone)."
+    limited = any(said in str(error).lower() for said in _LIMIT)
+    what = f"Files in {run} may not grow as large as they must (ulimit -f)" if limited else f"The disk of {run} is full"
+    return f"{what}; {have} (keep=1 keeps one checkpoint alone)."
 
 
 def _memory(recipe: Recipe, run: Path) -> str:

@@ -59,7 +59,10 @@ def adapter_path(adapter: Path) -> Path:
     for folder in (adapter / "adapter", adapter):
         if (folder / "adapter_config.json").is_file() and (folder / "adapter_model.safetensors").is_file():
             return folder
-    raise InputError(f"adapter: {adapter} holds no adapter (adapter_config.json, adapter_model.safetensors).")
+    raise InputError(
+        f"adapter: {adapter} holds no adapter (adapter_config.json, adapter_model.safetensors): train it first "
+        "with fabula train sft, or give adapter=null to begin from the base model alone."
+    )
 
 
 def load_tokenizer(recipe: Recipe, here_only: bool = False) -> Any:

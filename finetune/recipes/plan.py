@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from finetune.recipes import models
-from finetune.recipes.dataset import check_kind, described, encode, rows, texts
+from finetune.recipes.dataset import check_kind, described, encode, rows, style_note, texts
 from finetune.recipes.methods import METHODS
 from finetune.recipes.quiet import quiet
 from finetune.recipes.settings import Recipe, Seq2Seq, Sft
@@ -76,6 +76,8 @@ def _work(recipe: Recipe, tokenizer: Any, each: int) -> dict[str, Any]:
     if isinstance(recipe, Sft) and recipe.packing and mean:
         count = math.ceil(count * mean / recipe.max_length)
     steps = recipe.steps or math.ceil(recipe.epochs * max(1, math.ceil(count / each)))
+    if note := style_note(recipe):
+        found["note"] = note
     found["steps"] = f"{steps:,} of {each} rows, a checkpoint every {recipe.saves_every}"
     if mean:
         long = recipe.max_length if isinstance(recipe, Sft) and recipe.packing else mean
@@ -102,8 +104,14 @@ def _lengths(recipe: Recipe, tokenizer: Any) -> tuple[int, list[int]]:
 def _tuning(recipe: Recipe) -> str:
     if recipe.tuning == "full":
         return "full: every weight"
+    if recipe.adapter:
+        try:
+            models.adapter_path(recipe.adapter)
+        except InputError:
+            return f"{recipe.tuning}, on from the adapter of {recipe.adapter} (not there yet: train it first)"
+        return f"{recipe.tuning}, on from the adapter of {recipe.adapter}, with its rank"
     lora = f"rank {recipe.lora.rank}, alpha {recipe.lora.alpha:g}, on {recipe.lora.targets}"
     four = (
         " over NF4 weights" + (" (double quantized)" if recipe.double_quant else "") if recipe.tuning == "qlora" else ""
     )
-    return f"{recipe.tuning}{four}: {lora}" + (f", on from {recipe.adapter}" if recipe.adapter else "")
+    return f"{recipe.tuning}{four}: {lora}"

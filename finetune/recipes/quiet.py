@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-_LOGGERS: Final = ("bitsandbytes", "trl", "accelerate", "peft", "datasets", "torch.distributed")
+_LOGGERS: Final = ("bitsandbytes", "trl", "accelerate", "peft", "datasets", "torch.distributed", "huggingface_hub")
 
 
 def hush() -> None:

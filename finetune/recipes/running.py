@@ -15,7 +15,7 @@ import platform
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ import torch
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainingArguments
 
 from finetune.recipes import checkpoints, curves, models
-from finetune.recipes.dataset import described, shards
+from finetune.recipes.dataset import described, shards, style_note
 from finetune.recipes.faults import plain_faults
 from finetune.recipes.methods import METHODS
 from finetune.recipes.progress import Recorder, Say, cut_metrics, read_metrics, spoken
@@ -63,6 +63,12 @@ def train(recipe: Recipe, run: Path, resume: bool = False, command: str = "", sa
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     began = time.monotonic()
+    if recipe.adapter:
+        models.adapter_path(recipe.adapter)  # before the data are read
+    if int(os.environ.get("RANK", "0")) == 0:
+        say(f"{run}: reading {recipe.data}, loading {recipe.base}")
+        if note := style_note(recipe):
+            say(f"note: {note}")
     with plain_faults(recipe, run), _surroundings(run), quiet():
         trainer = METHODS[recipe.method].build()(recipe, run)
         first = trainer.is_world_process_zero()
@@ -74,6 +80,7 @@ def train(recipe: Recipe, run: Path, resume: bool = False, command: str = "", sa
         for noisy in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(noisy)
         trainer.add_callback(recorder)
+        trainer.create_model_card = lambda *_, **__: None  # TRL's, which knows neither the base nor the data
         tell(
             f"{run}: {trainer.state.max_steps or _steps(trainer)} steps{f', on from {checkpoint.name}' if checkpoint else ''}"
         )
@@ -152,6 +159,8 @@ def _surroundings(run: Path) -> Iterator[None]:
         run.mkdir(parents=True, exist_ok=True)
         yield
     finally:
+        with suppress(OSError):
+            run.rmdir()  # where nothing came of it
         if before is None:
             del os.environ["TENSORBOARD_LOGGING_DIR"]
         else:
@@ -206,6 +215,7 @@ def _keep_model(trainer: Trainer, run: Path, recipe: Recipe) -> None:
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         (part / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody should ever load
+        (part / "README.md").unlink(missing_ok=True)  # a form that nobody filled in
         shutil.rmtree(run / name, ignore_errors=True)
         part.rename(run / name)
 

@@ -26,13 +26,16 @@ from planner.store import Library
 from prompts.errors import InputError
 
 Wish = typer.Option
+RUN_FORMS = ("adapter", "merged", "embedded")  # what a run alone can be exported as
 
 
 class StoryOrRun(TyperCommand):
     """Leaves the arguments unread where one of them is the folder of a training run, which has options of its own."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not any((Path(argument) / "run.json").is_file() for argument in args if not argument.startswith("-")):
+        run = any((Path(argument) / "run.json").is_file() for argument in args if not argument.startswith("-"))
+        form = any(argument.removeprefix("--to=") in RUN_FORMS for argument in args)
+        if not run and not form:
             return super().parse_args(ctx, args)
         ctx.obj = StoryOrRun
         ctx.args = list(args)
