@@ -130,6 +130,14 @@ def test_every_key_of_the_library_does_to_it_what_it_says(library: Library, give
         with pytest.raises(StoryMissing):
             library.story(second)
         await shelf(first)
+        await player.press("H")
+        await shelf(second, first)
+        await player.press("g", "D", "H")
+        assert library.story(second).id == second
+        await shelf(second, first)
+        await player.press("u")
+        assert library.standing(second).status == "deleted"
+        await shelf(first)
         await player.press("u")
         assert library.standing(second).status == "open"
         await player.press("u")
