@@ -25,7 +25,10 @@ FolderArgument = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of
 
 def _outputs(letter: str) -> Any:
     return typer.Option(
-        f"--{letter}", metavar="[NAME=]FILE", show_default=False, help="Outputs of a system, JSON lines."
+        f"--{letter}",
+        metavar="[NAME=]FILE",
+        show_default=False,
+        help="Outputs of a system, JSON lines, or its folder of fabula eval.",
     )
 
 
@@ -37,6 +40,7 @@ def named(given: str) -> tuple[str, Path]:
     else:
         path = Path(given)
         name = path.parent.name if path.stem == "samples" and path.parent.name else path.stem
+        name = path.name if path.is_dir() else name
     if not _NAME.fullmatch(name):
         raise InputError(f"A system can't be called {name!r}; give NAME=FILE with a name of letters and digits.")
     return name, path

@@ -45,11 +45,12 @@ class Study:
 
 def read_outputs(path: Path) -> dict[str, list[str]]:
     """A system's texts by prompt, in the order of the file: JSON lines with ``prompt`` and ``text`` (or ``texts``, or
-    ``completion``), such as the samples.jsonl of ``fabula eval``.
+    ``completion``), such as the samples.jsonl of ``fabula eval``, whose folder will do.
 
     Raises ``InputError`` for a file that is not there, is empty, or has a line that is no such row.
     """
     found: dict[str, list[str]] = {}
+    path = path / "samples.jsonl" if path.is_dir() else path
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):

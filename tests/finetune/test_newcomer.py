@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import json
+import re
 import shlex
 from pathlib import Path
 
@@ -128,3 +130,13 @@ def test_a_model_that_cannot_be_opened_is_not_kept_in_the_evaluation(tmp_path: P
     with pytest.raises(InputError, match="There is no evaluation"):
         begin(out, None, {}, {})
     assert begin(out, data, {"rows": 2}, {"typo": "bundled"}).models == {"typo": "bundled"}
+
+
+def test_a_study_takes_what_eval_wrote_by_its_folder(tmp_path: Path) -> None:
+    for name in ("plain", "v1.5"):
+        (tmp_path / name).mkdir()
+        row = {"case": "1", "prompt": "A house.", "system": "", "texts": [f"Nobody lived in {name}."]}
+        (tmp_path / name / "samples.jsonl").write_text(json.dumps(row) + "\n")
+    line = ["new", str(tmp_path / "study"), "--a", str(tmp_path / "plain"), "--b", str(tmp_path / "v1.5")]
+    assert "1 pairs of 2 systems" in RUN.invoke(study_app, line).output
+    assert {"plain", "v1.5"} <= set(re.findall(r'"(plain|v1\.5)"', (tmp_path / "study" / "study.json").read_text()))
