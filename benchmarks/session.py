@@ -26,7 +26,6 @@ from agents.brief import make_brief
 from agents.engines import open_engine
 from agents.engines.base import Completion, Engine, OnText, Request
 from agents.engines.scripted import ScriptedEngine
-from agents.generator import GeneratorSettings
 from benchmarks.report import Report
 from planner.auto import write_on
 from planner.context import ROLES, Role, WriteSettings
@@ -59,7 +58,7 @@ class Streaming(ScriptedEngine):
 def story_of(library: Library, engine: Engine, paragraphs: int) -> StoryRow:
     """A story of many paragraphs: the first two were written, the others committed as they would have been."""
     brief = make_brief(logline="A road that does not end", paragraphs=PARAGRAPHS + 100)
-    story = begin(library, brief, 1, WriteSettings(generator=GeneratorSettings(n=1)), {"name": "scripted"})
+    story = begin(library, brief, 1, WriteSettings(), {"name": "scripted"})
     with open_story(library, story, dict.fromkeys(ROLES, engine)) as session:
         session.write_paragraph()
         head = library.head(story.id)

@@ -23,8 +23,8 @@ from planner.tui.themes import DARK, LIGHT
 if TYPE_CHECKING:
     from textual.screen import Screen
 
-SWITCH_S = 0.0005
-"""How long the screen waits at most for the interpreter while an engine computes: Python's own 5 ms, ten times a key, is felt."""
+SWITCH_S = 0.002
+"""How long the screen waits at most for the interpreter while an engine computes: several times 5 ms, Python's own, is felt."""
 
 _DIM = DimFilter(0.72)
 

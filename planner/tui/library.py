@@ -97,7 +97,7 @@ class Shelf(Screen[None]):
         room = max(self.size.width - (62 if wide else 24), 12)
         counted = f"{'words':>7}"
         names = ("title", "genre", counted, "¶", "branches", "last written") if wide else ("title", counted, "written")
-        table.add_columns(*map(Text, names))
+        rows: dict[str, tuple[Text, ...]] = {}
         self._titles = {info.id: title for info, _, title in stories}
         self._status = {info.id: info.status for info, _, _ in stories}
         for info, branches, title in stories:
@@ -106,13 +106,18 @@ class Shelf(Screen[None]):
             shown.append("  ∎" if info.done else "", style="not bold dim")
             shown.append(f"  {info.status}" if info.status != "open" else "", style="not bold italic")
             words = Text(f"{info.words:>7,}")
-            row = (
+            row: tuple[Text, ...] = (
                 (shown, Text(shortened(info.genre, 16)), words, Text(str(info.paragraphs), justify="right"),
                  Text(str(branches), justify="right"), Text(written))
                 if wide
                 else (shown, words, Text(written[:10]))
             )  # fmt: skip
-            table.add_row(*row, key=info.id)
+            rows[info.id] = row
+        # Measured here: the table itself would do it a moment later, and show narrow columns until then.
+        for name, *column in zip(map(Text, names), *rows.values(), strict=True):
+            table.add_column(name, width=max(text.cell_len for text in (name, *column)))
+        for story, row in rows.items():
+            table.add_row(*row, key=story)
         table.display, self.query_one("#first").display = bool(stories), not stories
         if stories:
             table.move_cursor(row=min(at, len(stories) - 1))

@@ -13,6 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -26,6 +27,9 @@ Tail = Callable[[int], Block]
 """What follows the paragraphs, laid out for a width."""
 GUTTER = 3
 """Cells before a line for its mark."""
+_DRAWN = 1_000
+"""Lines that are kept as they were drawn: scrolling draws the same ones again and again."""
+_BLANK: tuple[Line, int | None] = (("plain", "", ""), None)
 
 
 class Page(ScrollView, can_focus=True):
@@ -66,6 +70,7 @@ class Page(ScrollView, can_focus=True):
         self._width = 0
         self._asked: str | None = None
         self._styles: dict[str, Style] = {}
+        self._strips: LRUCache[tuple[int, str, str, str], Strip] = LRUCache(_DRAWN)
 
     @property
     def measure(self) -> int:
@@ -118,7 +123,7 @@ class Page(ScrollView, can_focus=True):
 
     @property
     def at_end(self) -> bool:
-        return self.scroll_y >= self.max_scroll_y - 2
+        return self.scroll_y > self.max_scroll_y - 1
 
     def to_end(self) -> None:
         self.scroll_end(animate=False, force=True, immediate=True, x_axis=False)
@@ -151,6 +156,7 @@ class Page(ScrollView, can_focus=True):
         width = self.measure
         if width != self._width:
             self._kept.clear()
+            self._strips.clear()
             self._width = width
         head = typeset.title_block(*self._heading, width)
         blocks = typeset.page(self.rows, width, self.labels, head, None, self._kept, self.chapters)
@@ -206,18 +212,21 @@ class Page(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of what can be seen."""
-        width = self.size.width
-        plain = self.rich_style
         number = y + self.scroll_offset.y
-        if number >= len(self._lines):
-            return Strip.blank(width, plain)
-        (style, margin, text), index = self._lines[number]
+        (style, margin, text), index = self._lines[number] if number < len(self._lines) else _BLANK
+        gutter = "▌" if index is not None and index == self.chosen else margin
+        key = (self.size.width, style, gutter, text)
+        strip = self._strips.get(key)
+        if strip is None:
+            strip = self._strips[key] = self._drawn(*key)
+        return strip
+
+    def _drawn(self, width: int, style: str, gutter: str, text: str) -> Strip:
+        plain = self._style("plain")
         left = max((width - self._width) // 2 - GUTTER, 0)
-        chosen = index is not None and index == self.chosen
-        gutter = "▌" if chosen else margin
         segments = [
             Segment(" " * left, plain),
-            Segment(gutter.ljust(GUTTER), self._style("chosen" if chosen else "margin")),
+            Segment(gutter.ljust(GUTTER), self._style("chosen" if gutter == "▌" else "margin")),
             Segment(text, self._style(style)),
         ]
         return Strip(segments).adjust_cell_length(width, plain)
@@ -230,6 +239,7 @@ class Page(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         self._styles.clear()
+        self._strips.clear()
         super().notify_style_update()
 
 
