@@ -45,6 +45,11 @@ class Teaching(Screen[None]):
     def teller(self) -> Teller:
         return self.app.teller
 
+    @property
+    def gone(self) -> bool:
+        """Whether the app was left meanwhile: everything is kept, and there is nothing to show it on."""
+        return not self.query("#status")
+
     def say(self, said: str, bad: bool = False) -> None:
         raise NotImplementedError
 
@@ -82,6 +87,8 @@ class Teaching(Screen[None]):
             self.busy -= 1
             self.streams = self.auto = False
             self.working(bool(self.busy))
+        if self.gone:
+            return result
         if view:
             self.show(view)
         if failed:

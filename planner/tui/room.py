@@ -166,7 +166,7 @@ class Room(PlanDeeds, LongDeeds):
         heard = self.teller.feed.take()
         doing, text = heard or (self._doing, None)
         self._doing = doing or self._doing
-        if not self.busy:
+        if not self.busy or self.gone:
             return
         spin = _SPINNER[(self._spin // 2) % len(_SPINNER)]
         stops = "any key stops" if self.auto else "Esc stops"

@@ -221,3 +221,18 @@ def test_a_pasted_megabyte_is_refused_in_a_line_and_a_page_of_text_is_taken(libr
         assert player.texts() == ["One. Two."]
 
     play(library, act)
+
+
+def test_the_app_is_left_in_the_midst_of_a_paragraph_without_a_word(library: Library) -> None:
+    engine = Slow(5)
+
+    async def act(player: Player) -> None:
+        await player.hit("enter")
+        await player.until(lambda: player.app.teller.feed.pieces == 5, "streaming")
+        room = player.room
+        await room.remove_children()  # as the app does on its way out, while the paragraph is still being told
+        engine.words = 0
+        engine.go.set()
+        await player.until(lambda: not room.busy, "told")
+
+    play(library, act, engine=engine)
