@@ -87,6 +87,8 @@ def step_time(plan: Plan, work: Path) -> float:
                 if number < 8 * plan.batch:
                     timed.add(row)
             timed.finish()
+    if plan.threads:
+        torch.set_num_threads(plan.threads)
     names = ("DPO", "DDPO-both")
     trainers = [_trainer(recipe(name, plan, work, data=folder), work / "timed" / name) for name in names]
     optimizers = [torch.optim.AdamW(trainer.model.parameters(), lr=1e-6) for trainer in trainers]
@@ -96,7 +98,8 @@ def step_time(plan: Plan, work: Path) -> float:
         taken = [0.0, 0.0]
         for side in (0, 1) if turn % 2 else (1, 0):
             begun = time.perf_counter()
-            loss = trainers[side].compute_loss(trainers[side].model, batches[turn % len(batches)][side])
+            with trainers[side].accelerator.autocast():
+                loss = trainers[side].compute_loss(trainers[side].model, batches[turn % len(batches)][side])
             loss.backward()
             torch.nn.utils.clip_grad_norm_(trainers[side].model.parameters(), 1.0)
             optimizers[side].step()

@@ -32,6 +32,7 @@ from finetune.embeddings import Embedder, load_embedder
 from finetune.judge.kept import Kept
 from finetune.worlds.model import load_worlds
 from finetune.worlds.teller import tell
+from prompts.errors import InputError
 
 BASE: Final = "bundled"
 SEED: Final = 1_000_500  # of the first story: beyond those that the bundled model learnt from or was measured on
@@ -71,6 +72,10 @@ class Plan(Settings):
 def make_data(plan: Plan, work: Path, say: Say) -> None:
     """Make what is missing of the data sets in ``work``. Raises ``InputError`` where nothing can be made of the plan."""
     _once(work / "prompts", lambda out: _prompts(plan, out))
+    if not load_index(work / "prompts")["counts"].get("held"):
+        raise InputError(
+            "No prompt fell among those to judge on; give more stories, or a greater held, and another --work."
+        )
     if not (work / "responses").exists():
         _responses(plan, work, say)
     _once(work / "chosen", lambda out: _chosen(plan, work / "responses", out))
@@ -107,11 +112,12 @@ def _prompts(plan: Plan, out: Path) -> None:
             for seed in range(SEED, SEED + plan.stories):
                 rng = random.Random(f"{plan.seed}/{world.name}/{seed}")
                 told = rows(tell(world, seed), ONE_PARAGRAPH, rng, count)
-                row = rng.choice([row for row in told if count(row.prompt) <= plan.prompt])
-                folder.add(
-                    {"prompt": row.prompt, "completion": row.completion, "task": "generator",
-                     "group": f"{world.name}/{seed}", "source": world.name, "licence": _LICENCE}
-                )  # fmt: skip
+                if fitting := [row for row in told if count(row.prompt) <= plan.prompt]:
+                    row = rng.choice(fitting)
+                    folder.add(
+                        {"prompt": row.prompt, "completion": row.completion, "task": "generator",
+                         "group": f"{world.name}/{seed}", "source": world.name, "licence": _LICENCE}
+                    )  # fmt: skip
         folder.finish()
 
 

@@ -76,7 +76,7 @@ def test_a_tiny_run_trains_all_methods_and_goes_on_where_it_stopped(
     pytest.importorskip("trl")
     from benchmarks import diversity
 
-    tiny = {**diversity.SMALL, "worlds": 3, "prompt": 120, "tokens": 24, "sft_steps": 1, "steps": 1, "batch": 2, "turns": 1,
+    tiny = {**diversity.SMALL, "prompt": 140, "tokens": 24, "sft_steps": 1, "steps": 1, "batch": 2, "turns": 1,
             "judged": 1, "samples": 2, "most": 1}  # fmt: skip
     monkeypatch.setattr(diversity, "SMALL", tiny)
     given = ["--small", "--work", str(tmp_path / "w"), "threads=1"]
