@@ -66,7 +66,7 @@ def test_the_same_premise_and_seed_give_the_same_story_and_another_seed_another(
 
 def test_a_given_cast_keeps_its_names_and_nobody_else_is_named(tmp_path: Path, engine: EmbeddedEngine) -> None:
     story = written(
-        tmp_path, engine, 2, logline="Two rivals build one bridge", setting="the gorge", genre="historical",
+        tmp_path, engine, 4, logline="Two rivals build one bridge", setting="the gorge", genre="historical",
         characters=("Ottoline: proud, a mason, she", "Zebedee: patient, he"),
     )  # fmt: skip
     assert story.premise

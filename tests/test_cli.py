@@ -114,7 +114,7 @@ def test_a_read_only_library_can_be_read_and_says_so_when_it_is_written(monkeypa
         assert len(json.loads(shown.stdout)["paragraphs"]) == 3
 
 
-LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))"
+LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, resource.RLIM_INFINITY))"
 
 
 def test_a_full_disk_is_one_clear_line_and_the_story_goes_on_once_there_is_room() -> None:
