@@ -12,7 +12,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Final
 
 from finetune.study.bundle import Pair
@@ -65,12 +65,11 @@ class Terminal:
         if not self.keys:
             line = sys.stdin.readline()
             return line.strip().lower() if line else None
-        with _single_keys():
-            data = os.read(0, 1)
-            while data and (data == b"\x1b" or data[:2] in {b"\x1b[", b"\x1bO"}) and len(data) < 3:
-                if not select.select([0], [], [], 0.05)[0]:
-                    break
-                data += os.read(0, 1)
+        data = os.read(0, 1)
+        while data and (data == b"\x1b" or data[:2] in {b"\x1b[", b"\x1bO"}) and len(data) < 3:
+            if not select.select([0], [], [], 0.05)[0]:
+                break
+            data += os.read(0, 1)
         if not data or data == b"\x04":
             return None
         text = data.decode(errors="replace")
@@ -93,6 +92,12 @@ def _single_keys() -> Iterator[None]:
 
 def rate(sheet: Sheet, terminal: Terminal) -> None:
     """Ask until every pair has a choice, or the rater leaves. ``terminal.puzzled`` counts what was not understood."""
+    # For the whole of it: a key that comes while nothing is asked would else be echoed, or wait for an Enter.
+    with _single_keys() if terminal.keys else nullcontext():
+        _rate(sheet, terminal)
+
+
+def _rate(sheet: Sheet, terminal: Terminal) -> None:
     terminal.say(f"{sheet.rater}: {len(sheet.made)} of {len(sheet.order)} pairs are rated. Which text is better?")
     terminal.say(HELP)
     while (shown := sheet.next) is not None:
