@@ -18,6 +18,10 @@ from finetune.study.bundle import load_study, make_study, read_outputs
 from finetune.study.ratings import all_ratings
 
 
+# A shell's background jobs ignore SIGINT, and their children inherit that: here Ctrl-C must work wherever tests run.
+HEEDS = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
+
+
 class Terminal:
     """``fabula study rate`` on a pseudo-terminal of 80 by 24."""
 
@@ -26,7 +30,9 @@ class Terminal:
         if pid == 0:  # the child: nothing of pytest's may run here
             environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb", "COLUMNS": "80", "LINES": "24"}
             os.execve(
-                sys.executable, [sys.executable, "-c", "import cli; cli.main()", "study", *arguments], environment
+                sys.executable,
+                [sys.executable, "-c", f"{HEEDS}\nimport cli; cli.main()", "study", *arguments],
+                environment,
             )
         self.pid, self.text = pid, ""
 
