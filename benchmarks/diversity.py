@@ -31,6 +31,7 @@ from finetune.config import checked
 from finetune.data.folder import DataFolder, read_rows
 from finetune.recipes.methods import METHODS
 from finetune.recipes.settings import Recipe, with_changes
+from finetune.whole import write_whole
 from prompts.errors import FabulaError, InputError
 
 # name: (method, its own settings); DORPO's weights are floored as DDPO's are
@@ -128,9 +129,7 @@ def claim(plan: Plan, work: Path) -> None:
             raise InputError(f"{work} was begun with another {', '.join(other)}; name another folder with --work.")
         return
     work.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps(now, indent=1) + "\n")
 
 
 def run(plan: Plan, work: Path) -> int:

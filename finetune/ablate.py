@@ -22,6 +22,7 @@ from finetune.data.folder import load_index, read_rows
 from finetune.deviation import Measure
 from finetune.recipes.methods import METHODS
 from finetune.recipes.settings import Recipe, load_recipe, with_changes
+from finetune.whole import write_whole
 from prompts.errors import FabulaError, InputError
 
 PLAIN: Final = {"ddpo": "dpo", "dorpo": "orpo"}
@@ -221,9 +222,7 @@ def _write(plan: Ablation, folder: Path, rows: list[dict[str, Any]]) -> None:
     lines += ["", *(f"{row['run']} failed: {row['failed']}" for row in rows if "failed" in row)]
     kept = json.dumps({"plan": plan.model_dump(mode="json"), "rows": rows}, indent=1)
     for name, text in (("ablation.md", "\n".join(lines).rstrip()), ("ablation.json", kept)):
-        part = folder / f"{name}.part"
-        part.write_text(f"{text}\n", encoding="utf-8")
-        part.replace(folder / name)
+        write_whole(folder / name, f"{text}\n")
 
 
 def _shown(value: Any) -> str:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from finetune.data.rows import TASKS, Row, finished
+from finetune.whole import write_whole
 from prompts.errors import InputError
 
 PROMPT, COMPLETION = 1, 2
@@ -95,9 +96,7 @@ class ShardWriter:
             **about, "shards": self._shards, "context": self.context, "sha256": self._digest.hexdigest(),
             "counts": dict(self.counts), "samples": self.shown,
         }  # fmt: skip
-        part = self.folder / "index.json.part"
-        part.write_text(json.dumps(index, indent=1) + "\n")
-        part.rename(self.folder / "index.json")
+        write_whole(self.folder / "index.json", json.dumps(index, indent=1) + "\n")
         return index
 
 

@@ -7,10 +7,10 @@ made afterwards is what would have been made without the kill.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from finetune.whole import add_row, cut_rows, whole_rows
 from prompts.errors import InputError
 
 
@@ -20,16 +20,13 @@ class Kept:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows: dict[str, dict[str, Any]] = {}
-        data = path.read_bytes() if path.is_file() else b""
-        lines = data.split(b"\n")
-        for number, line in enumerate(lines[:-1], 1):
+        for number, line in enumerate(whole_rows(path), 1):
             try:
                 row = json.loads(line)
                 self.rows[row["case"]] = row
             except (ValueError, KeyError, TypeError) as error:
                 raise InputError(f"Line {number} of {path} is broken; remove it, and it is made anew.") from error
-        if lines[-1]:  # its writer was killed
-            os.truncate(path, len(data) - len(lines[-1]))
+        cut_rows(path)
 
     def add(self, case: str, **values: Any) -> None:
         """Keep a row; raises ``InputError`` where the disk takes no more."""
@@ -37,9 +34,7 @@ class Kept:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab") as file:
-                file.write(json.dumps(row).encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+                add_row(file, row)
         except OSError as error:
             raise InputError(
                 f"{self.path} can't be written ({error.strerror}); what was made is kept, go on later."

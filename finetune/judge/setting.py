@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agents.engines.base import Sampling
 from finetune.data.folder import load_index
 from finetune.judge.cases import Case, draw_cases
+from finetune.whole import write_whole
 from prompts.errors import InputError
 
 FILE: Final = "evaluation.json"
@@ -187,8 +188,6 @@ def _write(out: Path, settings: Settings, models: dict[str, str], cases: tuple[C
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            part = out / f"{name}.part"
-            part.write_text(text, encoding="utf-8")
-            part.replace(out / name)
+            write_whole(out / name, text)
     except OSError as error:
         raise InputError(f"The evaluation can't be written to {out}: {error.strerror}.") from error

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from finetune.config import kept_settings
 from finetune.records import checkpoints, finished
+from finetune.whole import write_whole
 from prompts.errors import InputError
 
 NOTE: Final = "whole.json"
@@ -26,12 +27,8 @@ def seal(checkpoint: Path) -> None:
     for path in files:
         with path.open("rb") as file:
             os.fsync(file.fileno())
-    part = checkpoint / f"{NOTE}.part"
-    with part.open("w") as file:
-        json.dump({str(path.relative_to(checkpoint)): path.stat().st_size for path in files}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(checkpoint / NOTE)
+    sizes = {str(path.relative_to(checkpoint)): path.stat().st_size for path in files}
+    write_whole(checkpoint / NOTE, json.dumps(sizes))
 
 
 def is_whole(checkpoint: Path) -> bool:

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from transformers import TrainerCallback
 
 from finetune.recipes import checkpoints
+from finetune.whole import write_whole
 
 # Of the process, not of the run: they would differ after a resume, or say nothing.
 _LEFT_OUT: Final = ("total_flos", "num_tokens", "_runtime", "_per_second")
@@ -106,9 +107,7 @@ def cut_metrics(run: Path, step: int) -> None:
     if not path.is_file():
         return
     kept = [json.dumps(row) + "\n" for row in read_metrics(run) if row["step"] <= step]
-    part = path.with_suffix(".part")
-    part.write_text("".join(kept), encoding="utf-8")
-    part.replace(path)
+    write_whole(path, "".join(kept))
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ from finetune.recipes.progress import Recorder, Say, cut_metrics, read_metrics, 
 from finetune.recipes.quiet import quiet
 from finetune.recipes.settings import Recipe
 from finetune.records import cores
+from finetune.whole import write_whole
 from prompts.errors import InputError
 
 PACKAGES: Final = (
@@ -182,9 +183,7 @@ def _describe(run: Path, recipe: Recipe, command: str, data: dict[str, Any], tra
             **{name: _version(name) for name in PACKAGES if _version(name)},
         },
     }
-    part = run / "run.json.part"
-    part.write_text(json.dumps(about, indent=1) + "\n")
-    part.replace(run / "run.json")
+    write_whole(run / "run.json", json.dumps(about, indent=1) + "\n")
 
 
 def _version(package: str) -> str:
@@ -232,9 +231,7 @@ def _finish(run: Path, result: dict[str, Any], say: Say) -> None:
     rows = read_metrics(run)
     curves.draw(rows, run / "loss.png")
     shutil.rmtree(run / "cache", ignore_errors=True)  # the tokenized rows
-    part = run / "result.json.part"
-    part.write_text(json.dumps(result, indent=1) + "\n")
-    part.replace(run / "result.json")
+    write_whole(run / "result.json", json.dumps(result, indent=1) + "\n")
     for line in curves.lines(rows):
         say(line)
     say(f"done in {spoken(result['seconds'])}: {run}")

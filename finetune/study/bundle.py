@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from finetune.whole import write_whole
 from prompts.errors import InputError
 from prompts.safe import shortened
 
@@ -131,12 +131,7 @@ def _write(study: Study) -> None:
     }  # fmt: skip
     try:
         study.folder.mkdir(parents=True, exist_ok=True)
-        part = study.folder / f"{FILE}.part"
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(made, file, ensure_ascii=True, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(study.folder / FILE)
+        write_whole(study.folder / FILE, json.dumps(made, indent=1))
     except OSError as error:
         raise InputError(f"The study can't be written to {study.folder}: {error.strerror}.") from error
 

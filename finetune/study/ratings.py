@@ -8,7 +8,6 @@ names no system, so that it stays blind.
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 from collections import Counter
@@ -18,6 +17,7 @@ from typing import Any, Final, Literal, get_args
 from filelock import FileLock, Timeout
 
 from finetune.study.bundle import Pair, Study
+from finetune.whole import add_row, cut_rows, whole_rows
 from prompts.errors import InputError
 
 Choice = Literal["left", "right", "tie", "skip"]
@@ -70,16 +70,10 @@ class Sheet:
         try:
             self.made = read_ratings(self.path, {pair.id for pair in study.pairs})
             self._file = self.path.open("ab")
-            self._cut()
+            cut_rows(self.path)
         except BaseException:
             self._lock.release()
             raise
-
-    def _cut(self) -> None:
-        """Drop the end of a line that a killed process had not finished, so that the next one begins a line."""
-        data = self.path.read_bytes()
-        if data and not data.endswith(b"\n"):
-            os.truncate(self.path, data.rfind(b"\n") + 1)
 
     @property
     def next(self) -> tuple[Pair, bool] | None:
@@ -103,9 +97,7 @@ class Sheet:
 
     def _append(self, act: dict[str, str]) -> None:
         try:
-            self._file.write(json.dumps(act).encode() + b"\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            add_row(self._file, act)
         except OSError as error:
             raise InputError(f"The choice could not be kept in {self.path}: {error.strerror}.") from error
 
@@ -125,9 +117,8 @@ def read_ratings(path: Path, known: set[str]) -> dict[str, Choice]:
 
     Raises ``InputError`` that names the line which is broken.
     """
-    data = path.read_bytes() if path.is_file() else b""
     made: dict[str, Choice] = {}
-    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+    for number, line in enumerate(whole_rows(path), 1):
         act = _act(line)
         if act.get("choice") in CHOICES and act.get("pair") in known:
             made.pop(act["pair"], None)
