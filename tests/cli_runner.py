@@ -60,12 +60,14 @@ def stories() -> list[str]:
         return [story.id for story in library.stories()]
 
 
+# A shell's background jobs ignore SIGINT, and their children inherit that: here Ctrl-C must work wherever tests run.
+HEEDS = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
+
+
 @contextmanager
 def process(*arguments: object, code: str = "", **environment: str) -> Iterator[subprocess.Popen[str]]:
     """``fabula`` as a process of its own, killed at the end. ``code`` is run in it before the command."""
-    # A shell's background jobs ignore SIGINT, and their children inherit that: here Ctrl-C must work wherever tests run.
-    heeds = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
-    begin = f"{heeds}\n{code}\nimport cli\ncli.main()"
+    begin = f"{HEEDS}\n{code}\nimport cli\ncli.main()"
     command = [sys.executable, "-c", begin, *(str(argument) for argument in arguments)]
     with subprocess.Popen(
         command, env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, stdout=subprocess.PIPE,

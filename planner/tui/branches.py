@@ -15,7 +15,7 @@ from textual.widgets import Static, Tree
 from textual.widgets.tree import TreeNode
 
 from planner.store import Library
-from planner.tui.safe import one_line, shortened
+from prompts.safe import one_line, shortened
 
 if TYPE_CHECKING:
     from planner.rows import ParagraphRow

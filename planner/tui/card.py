@@ -14,7 +14,7 @@ from textual.widgets import Input, Label, Static
 
 from planner.state import Entity
 from planner.tui.dialogs import Entry
-from planner.tui.safe import one_line
+from prompts.safe import one_line
 
 _FIELDS = (("name", "Name"), ("role", "Role"), ("traits", "Traits, with commas"), ("goal", "Wants"))
 

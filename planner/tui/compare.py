@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from planner.plans import Comparison
 from planner.rows import ParagraphRow
-from planner.tui.safe import one_line
+from prompts.safe import one_line
 
 _MOST = 100
 """Paragraphs of each branch that are shown."""

@@ -18,7 +18,7 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from planner.actions import MAX_TEXT
-from planner.tui.safe import one_line
+from prompts.safe import one_line
 
 _ESCAPE = Binding("escape", "dismiss(None)", "Leave", show=False)
 

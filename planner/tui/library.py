@@ -19,8 +19,8 @@ from planner.store import Library
 from planner.tui.dialogs import Ask
 from planner.tui.help import TOUR
 from planner.tui.new_story import NewStory
-from planner.tui.safe import shortened
 from prompts.errors import FabulaError
+from prompts.safe import shortened
 
 if TYPE_CHECKING:
     from planner.tui.app import FabulaApp

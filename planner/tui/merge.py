@@ -18,7 +18,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from planner.merging import Place, merged, split
-from planner.tui.safe import one_line
+from prompts.safe import one_line
 
 _EMPTY = "The paragraph grows here, in the order in which you pick."
 

@@ -17,8 +17,8 @@ from planner.arc import built_in
 from planner.store import StoryRow
 from planner.tui.dialogs import Entry
 from planner.tui.premises import surprise
-from planner.tui.safe import shortened
 from prompts.errors import FabulaError
+from prompts.safe import shortened
 
 if TYPE_CHECKING:
     from planner.tui.app import FabulaApp

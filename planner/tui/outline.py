@@ -18,8 +18,8 @@ from planner.display import sparkline
 from planner.session import Session
 from planner.tui.dialogs import Ask
 from planner.tui.panes import bar
-from planner.tui.safe import one_line
 from planner.tui.view import View
+from prompts.safe import one_line
 
 Tell = Callable[..., Awaitable[Any]]
 

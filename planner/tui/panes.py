@@ -12,8 +12,8 @@ from textual.widgets import Static
 
 from planner.display import sparkline
 from planner.state import Severity
-from planner.tui.safe import one_line
 from planner.tui.view import View
+from prompts.safe import one_line
 
 _BARS = "▁▂▃▄▅▆▇█"
 _BEATS = 14

@@ -21,8 +21,8 @@ from planner.tui.deeds import Deeds
 from planner.tui.dialogs import Pick, Reading
 from planner.tui.outline import OutlineEditor
 from planner.tui.roles import Roles, Wishes
-from planner.tui.safe import one_line, shortened
 from prompts.errors import FabulaError
+from prompts.safe import one_line, shortened
 
 _MAX_HITS = 200
 

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from planner.tui.merge import Merge
-from planner.tui.safe import one_line
+from prompts.safe import one_line
 
 Answer = tuple[str, str]
 _MOST = 30

@@ -19,7 +19,7 @@ from textual.widgets import Input, Label, Select, Static
 
 from planner.role_actions import BACK, SAMPLING, RoleView, RoleWish
 from planner.tui.dialogs import Entry
-from planner.tui.safe import one_line, shortened
+from prompts.safe import one_line, shortened
 
 Wishes = Mapping[str, RoleWish]
 Keep = Callable[[Wishes], Awaitable[str | None]]

@@ -22,9 +22,9 @@ from planner.tui.long_deeds import LongDeeds
 from planner.tui.page import Page, Tail
 from planner.tui.panes import PANES, Pane
 from planner.tui.plan_deeds import PlanDeeds
-from planner.tui.safe import one_line, shortened
 from planner.tui.view import View
 from prompts.errors import FabulaError
+from prompts.safe import one_line, shortened
 
 PAINTS = 20
 """How often a second streamed text is painted."""

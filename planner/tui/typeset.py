@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len, chop_cells
 
 from planner.rows import ParagraphRow
-from planner.tui.safe import one_line
+from prompts.safe import one_line
 
 MEASURE = 70
 """Cells of a line of prose; longer lines are hard to read."""

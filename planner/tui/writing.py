@@ -22,8 +22,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from planner.tui.dialogs import Choice, too_long
-from planner.tui.safe import lines, one_line
 from prompts.errors import InputError
+from prompts.safe import lines, one_line
 
 
 class Sheet(TextArea):

@@ -11,14 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_runner import ROOT
+from cli_runner import HEEDS, ROOT
 from study_samples import sample_study, write_outputs
 
 from finetune.study.bundle import load_study, make_study, read_outputs
 from finetune.study.ratings import all_ratings
-
-# A shell's background jobs ignore SIGINT, and their children inherit that: here Ctrl-C must work wherever tests run.
-HEEDS = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
 
 
 class Terminal:

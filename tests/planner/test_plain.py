@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_runner import PREMISE, ROOT, SCRIPTED, error_of, stories, story_of, texts_of
+from cli_runner import HEEDS, PREMISE, ROOT, SCRIPTED, error_of, stories, story_of, texts_of
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -26,8 +26,6 @@ from planner.plain import TOUR
 from planner.store import Library
 
 OWN = "Nobody had told the baker that the mill was for sale."
-# A shell's background jobs ignore SIGINT, and their children inherit that.
-HEEDS = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
 SLOW = f"""{HEEDS}
 import time
 from agents.engines.scripted import ScriptedEngine
