@@ -78,16 +78,19 @@ def _append_note(
     )
     request = Request(prompt=Prompt(text=text), sampling=_NOTE, n=_CANDIDATES, seed=seed, ban=naming.banned(on_stage))
     given = [paragraph, *summary.sentences, *(_card(entity) for entity in premise.entities)]
-    finished = [" ".join(c.text.split()) for c in _likeliest(engine.complete(request))]
-    finished = [said for said in finished if _in_words(naming.fill(said), given)]
     known = stems(" ".join(given))
-    # The most faithful of those that say something, the likeliest first where they are alike. An empty one says that the
-    # paragraph adds nothing to remember.
-    note = max(finished, key=lambda said: round(support(naming.fill(said), known), 1), default="")
-    if finished and not finished[0] and before:
-        note = ""
-    elif not note or support(naming.fill(note), known) < _FAITHFUL:
-        note = naming.slotted(telling(paragraph, [entity.name for entity in premise.cast]))
+    # Each whole note and how much of it is true, the likeliest first.
+    faithful = {
+        note: support(words, known)
+        for note in (" ".join(c.text.split()) for c in _likeliest(engine.complete(request)))
+        if _in_words(words := naming.fill(note), given)
+    }
+    if next(iter(faithful), None) == "" and before:
+        note = ""  # the likeliest of all says that the paragraph adds nothing to remember
+    else:
+        note = max(faithful, key=lambda said: round(faithful[said], 1), default="")
+        if not note or faithful[note] < _FAITHFUL:
+            note = naming.slotted(telling(paragraph, [entity.name for entity in premise.cast]))
     kept = append_summary(before, note, engine.count_tokens, budget)
     return Summary(sentences=tuple(naming.fill(sentence) for sentence in kept))
 
