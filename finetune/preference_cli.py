@@ -63,7 +63,7 @@ def ablate_command(
         list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Settings that win over the file's.")
     ] = None,
     *,
-    config: Annotated[Path, Opt(help="The ablation (YAML).")] = GRID,
+    config: Annotated[Path, Opt(help="The ablation (YAML).", show_default=f"finetune/configs/{GRID.name}")] = GRID,
     run: Annotated[Path, Opt(help="Folder for the pairs, the runs and the table.")] = Path("runs/ablation"),
     dry_run: Annotated[bool, Opt("--dry-run", help="Print what would be run, and do nothing.")] = False,
 ) -> None:
