@@ -60,7 +60,7 @@ class Plan(Settings):
     batch: int = Field(8, ge=1)
     sft_rate: float = Field(5e-5, gt=0)
     rate: float = Field(5e-5, gt=0)
-    precision: Literal["float32", "bfloat16"] = "float32"  # bfloat16 is faster where the CPU knows it
+    precision: Literal["float32", "bfloat16"] = "bfloat16"  # float32 may be faster where the CPU doesn't know it
     judged: int = Field(48, ge=1)  # prompts
     samples: int = Field(8, ge=2)  # texts for each of them
     temperature: float = Field(1.0, gt=0)  # of these

@@ -17,7 +17,7 @@ from trl import DPOConfig
 
 from finetune.data.folder import Split, content_hash, load_index
 from finetune.recipes import dataset
-from finetune.recipes.models import load_config, load_model, load_tokenizer
+from finetune.recipes.models import check_length, load_config, load_model, load_tokenizer
 from finetune.recipes.preference_settings import Ddpo, Divpo, Dorpo, Dpo, Orpo, Preference
 from finetune.recipes.preference_trainers import (
     DELTA,
@@ -36,8 +36,10 @@ _SIDES: Final = ("chosen", "rejected")
 def build(recipe: Preference, run: Path) -> PairTrainer | PairORPO:
     """The trainer of ``recipe``. Raises ``InputError`` for what the data or the base model lacks."""
     dataset.check_kind(recipe.data, "preference")
-    if load_config(recipe).is_encoder_decoder:
+    config = load_config(recipe)
+    if config.is_encoder_decoder:
         raise InputError(f"{recipe.base} is an encoder-decoder; preference methods train causal models.")
+    check_length(recipe, config)
     if isinstance(recipe, Divpo):
         _need_divpo(recipe.data)
     tokenizer = load_tokenizer(recipe)

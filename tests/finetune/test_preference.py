@@ -273,6 +273,7 @@ def test_both_sides_of_a_pair_share_the_tokens_of_their_prompt(base: Path, pairs
         ("dorpo", "without", {}, "train plain orpo"),
         ("divpo", "ones", {}, "not chosen for diversity.*--select divpo"),
         ("dpo", "ones", {"max_length": 8}, "No train pair .* fits into max_length=8"),
+        ("dpo", "ones", {"max_length": 65536}, "max_length=65536 is more than .* can read"),
     ],
 )
 def test_pairs_that_a_method_can_t_learn_from_are_refused_in_one_sentence(
