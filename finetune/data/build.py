@@ -1,6 +1,7 @@
-"""Build data sets: corpora to slotted stories (cached), stories of worlds and corpora to tokenised rows, train and held out.
+"""Build data sets: corpora to slotted stories (cached); stories of worlds, of corpora and our own to tokenised rows.
 
-Invariant: a build depends on its settings, the corpora and the world files alone; held-out stories never give a training row.
+Invariant: a build depends on its settings, the corpora, the world and story files alone; a held-out story or premise never
+gives a training row.
 """
 
 from __future__ import annotations
@@ -22,10 +23,15 @@ from finetune.data.derive import derive
 from finetune.data.names import lowercase_words
 from finetune.data.rows import CountTokens, Shares, rows
 from finetune.data.shards import ShardWriter
+from finetune.stories.model import FOLDER as WRITTEN
+from finetune.stories.model import is_held as is_held_premise
+from finetune.stories.model import written
+from finetune.stories.slots import slotted_all
 from finetune.worlds.model import load_worlds
 from finetune.worlds.teller import Member, Paragraph, Story, tell
 from prompts.errors import InputError
 
+OWN_SHARES = Shares(generator=1.0, summarizer=0.35, outline=0.35, premise=1.0, title=1.0)
 CORPUS_SHARES = Shares(generator=1.0, summarizer=0.22, outline=0.3, premise=0.0, title=1.0)
 HELD_SEEDS = 1_000_000  # seeds from here on tell held-out stories
 
@@ -141,6 +147,15 @@ def build_worlds(
     _write(told, out / "held", tokenizer, Shares(), context, source="worlds, held-out seeds")
     told = world_stories(folder, stories, False, skip_faulty)
     return _write(told, out / "train", tokenizer, Shares(), context, source="worlds", stories_a_world=stories)
+
+
+def build_own(out: Path, tokenizer: Tokenizer, folder: Path | None = None, context: int = 512) -> dict[str, Any]:
+    """Rows of our own stories (``finetune/stories``): whole premises into ``out/train`` or, every tenth, ``out/held``."""
+    premises = list(written(folder or WRITTEN))
+    told = slotted_all(premise for premise in premises if is_held_premise(premise.id))
+    _write(told, out / "held", tokenizer, OWN_SHARES, context, source="own stories, held-out premises")
+    told = slotted_all(premise for premise in premises if not is_held_premise(premise.id))
+    return _write(told, out / "train", tokenizer, OWN_SHARES, context, source="own stories")
 
 
 def tokenizer_texts(

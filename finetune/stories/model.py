@@ -15,12 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finetune.stories.plan import PremisePlan, plan
 from finetune.worlds.model import Purpose
+from prompts.errors import InputError
 
 FOLDER: Final = Path(__file__).with_name("written")
 Line = Annotated[str, Field(min_length=1)]
 
 
-class StoryError(ValueError):
+class StoryError(InputError):
     """A story file that cannot be used; the message names the file and what is wrong in it."""
 
 

@@ -11,11 +11,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from agents.text import stems
 from finetune.stories.model import WrittenPremise
 
 SHINGLE, RESEMBLES = 5, 0.2
 PHRASE, PHRASE_SHARE = 5, 0.02
-"""A run of five words that more than this share of at least a hundred stories has is a pet phrase."""
+"""A run of five words, two of them with a meaning of their own, that more than this share of a hundred stories has is a pet."""
 _WORD: Final = re.compile(r"<\w+>|[a-z]+(?:'[a-z]+)?")
 
 
@@ -38,8 +39,8 @@ def texts(premises: Sequence[WrittenPremise]) -> dict[str, str]:
 
 
 def phrases(told: dict[str, str], size: int = PHRASE) -> Counter[tuple[str, ...]]:
-    """In how many stories each run of ``size`` words stands."""
-    return Counter(run for text in told.values() for run in shingles(text, size))
+    """In how many stories each run of ``size`` words stands, of those that say something ("at the end of the" does not)."""
+    return Counter(run for text in told.values() for run in shingles(text, size) if len(stems(" ".join(run))) >= 2)
 
 
 def alike(told: dict[str, str]) -> Iterator[tuple[str, str, float]]:

@@ -1,21 +1,29 @@
-"""Every word that the story worlds are written with: the list by which a made-up word in the small model's text is noticed.
+"""Every word that our worlds and stories are written with: the list by which a made-up word in the small model's text is noticed.
 
-Invariant: the list holds words of the worlds alone, lower case, one a line, sorted; the same worlds give the same list.
+Invariant: the list holds words of worlds and stories alone, lower case, one a line, sorted; the same ones give the same list.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from agents.spelling import words_of
+from finetune.stories.model import WrittenPremise
 from finetune.worlds.check import written_sentences
 from finetune.worlds.model import MARKER, World
 from prompts.slots import PRONOUNS
 
+_CAPITALISED: Final = re.compile(r"\b[A-Z]\w*")
 
-def vocabulary(worlds: Iterable[World]) -> list[str]:
-    """The words of all tellings, beats, summaries, titles, loglines, roles and names of ``worlds``."""
+
+def vocabulary(worlds: Iterable[World], premises: Iterable[WrittenPremise] = ()) -> list[str]:
+    """The words of all tellings, beats, summaries, titles, loglines, roles and names of ``worlds``, and of our stories.
+
+    A word of the stories that is only ever spelled with a capital is a name, and left out.
+    """
     found = {form for forms in PRONOUNS.values() for form in forms.values()}
     for world in worlds:
         ways = [way for event in world.events.values() for way in event.ways]
@@ -27,11 +35,16 @@ def vocabulary(worlds: Iterable[World]) -> list[str]:
         texts += [word for choices in world.details.values() for word in choices]
         for text in texts:
             found |= words_of(MARKER.sub(" ", text))
+    for premise in premises:
+        texts = [premise.logline, *(p.goal for p in premise.cast), *(p.trait for p in premise.cast), *premise.places]
+        texts += [text for story in premise.stories for p in story.paragraphs for text in (p.text, p.beat, p.note)]
+        for text in texts:
+            found |= words_of(_CAPITALISED.sub(" ", text))
     return sorted(found)
 
 
-def write_vocabulary(worlds: Iterable[World], folder: Path) -> int:
+def write_vocabulary(worlds: Iterable[World], folder: Path, premises: Iterable[WrittenPremise] = ()) -> int:
     """Write ``words.txt`` into a model folder; returns how many words it holds."""
-    words = vocabulary(worlds)
+    words = vocabulary(worlds, premises)
     (folder / "words.txt").write_text("\n".join(words) + "\n", encoding="ascii")
     return len(words)

@@ -1,0 +1,114 @@
+"""Stories of a model for benchmarks/model.py: planned by Fabula, and the same model simply continued from the premise.
+
+Both get the same premise with the same cast under the same names, the same sampling and as many paragraphs. *Planned* is
+the whole planner: outline, beats, candidates, checker, summary. *Continued* is one draw a paragraph from the premise and the
+last paragraph. Invariant: what is measured of a story is read from its text and its premise alone.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from agents.brief import make_brief
+from agents.engines.base import Request, Sampling
+from agents.engines.embedded import EmbeddedEngine
+from agents.generator import prompt_for, task_for
+from agents.naming import Naming
+from agents.spelling import strange_words
+from agents.text import repetition, whole_sentences
+from finetune.stories.model import is_held, written
+from planner.context import ROLES, WriteSettings
+from planner.session import begin, open_story, read_story
+from planner.state import ArcPosition, Beat, Outline, Premise
+from planner.store import Library
+
+PARAGRAPHS: Final = 10
+_SAMPLING: Final = Sampling(temperature=0.6, top_p=0.95, min_p=0.03, repetition_penalty=1.05, max_tokens=168)
+_NAME: Final = re.compile(r"(?<=[a-z,;] )[A-Z][a-z]+")
+_FREE: Final = frozenset(
+    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August September "
+    "October November December Christmas God Mr Mrs Miss Sir Madam Mum Dad Mama Papa".split()
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A story and what its premise names."""
+
+    logline: str
+    title: str
+    names: tuple[str, ...]
+    paragraphs: tuple[str, ...]
+    ended: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def premises(number: int) -> list[tuple[str, str, str]]:
+    """(genre, tone, logline) of ``number`` premises that no model was trained on, the genres by turns."""
+    held = sorted((p for p in written() if is_held(p.id)), key=lambda p: (p.id[-2:], p.id))
+    return [(p.planned.genre, p.planned.tellings[0].tone, p.logline) for p in held[:number]]
+
+
+def planned_and_continued(engine: EmbeddedEngine, number: int, seed: int = 0) -> Iterator[tuple[Told, Told]]:
+    """A pair of stories for each of ``number`` premises."""
+    engines = dict.fromkeys(ROLES, engine)
+    for place, (genre, tone, logline) in enumerate(premises(number)):
+        brief = make_brief(logline=logline, genre=genre, tone=tone, paragraphs=PARAGRAPHS)
+        with tempfile.TemporaryDirectory() as folder, Library.open(Path(folder) / "stories.db") as library:
+            row = begin(library, brief, seed + place, WriteSettings(), {"name": "embedded"})
+            with open_story(library, row, engines) as session:
+                session.write()
+            found = read_story(library, row)
+        assert found.premise is not None
+        assert found.outline is not None
+        names = tuple(entity.name for entity in found.premise.entities)
+        texts = tuple(p.text for p in found.paragraphs)
+        yield (
+            Told(logline, found.title, names, texts, found.done and texts[-1].rstrip().endswith((".", "!", "?", '"'))),
+            Told(logline, found.title, names, continued(engine, found.premise, found.outline, seed + place), False),
+        )
+
+
+def continued(engine: EmbeddedEngine, premise: Premise, outline: Outline, seed: int) -> tuple[str, ...]:
+    """``PARAGRAPHS`` paragraphs, each drawn once from the premise and the paragraph before."""
+    naming = Naming(premise.entities)
+    everyone = tuple(entity.id for entity in premise.entities)
+    only = Beat.model_validate({**outline.beats[0].model_dump(), "happens": premise.logline, "on_stage": everyone})
+    whole = outline.model_copy(update={"beats": (only,)})
+    texts: list[str] = []
+    for number in range(PARAGRAPHS):
+        task = task_for(premise, whole, ArcPosition(paragraph=number), last=texts[-1] if texts else "")
+        request = Request(
+            prompt=prompt_for(engine, task, naming), sampling=_SAMPLING, n=1, seed=1000 * seed + number,
+            ban=naming.banned(task.on_stage),
+        )  # fmt: skip
+        texts.append(whole_sentences(naming.fill(engine.complete(request)[0].text)))
+    return tuple(texts)
+
+
+def strangers(story: Told) -> set[str]:
+    """Names in the text that nobody of the premise bears."""
+    known = {word for name in story.names for word in re.findall(r"[A-Z][a-z]+", name)}
+    return {name for text in story.paragraphs for name in _NAME.findall(text)} - known - _FREE
+
+
+def repeated(story: Told) -> float:
+    """Mean share of a paragraph's 4-grams that it says twice or that the story said before."""
+    shares = [repetition(text, " ".join(story.paragraphs[:n])) for n, text in enumerate(story.paragraphs)]
+    return sum(shares) / len(shares)
+
+
+def made_up(story: Told) -> int:
+    """Words of the story that are none."""
+    return sum(len(strange_words(text, story.names)) for text in story.paragraphs)
+
+
+def texts_of(stories: Sequence[Told]) -> list[str]:
+    return [text for story in stories for text in story.paragraphs]
