@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from planner.state import Entity, EntityKind, Premise
-from prompts.control import clean
+from prompts.control import CONTROL, END, clean
 from prompts.slots import slot_tokens
 
 _SLOT = re.compile(r"<(?:she|he|they|role|place|item|site|beast|note)\d>")
@@ -19,6 +19,7 @@ _ARTICLE = re.compile(r"\b([Aa]n?) (<role\d>)")
 _BEGINS = re.compile(r"(?:^|[.!?]\"?\s+|[,:]\s+(?=\"))\"?$")
 # Words that begin with a vowel letter but a consonant sound, and the other way round.
 _SOUNDS_CONSONANT = re.compile(r"(?:one|uni(?!n)|use|eu|ubi)", re.IGNORECASE)
+_NEVER = tuple(token for token in CONTROL if token != END)
 _TRAIT_WORDS, _TRAIT_LETTERS = 4, 36
 _SMALL = frozenset("a an and at by for from in of on or over the to under with".split())
 
@@ -119,12 +120,13 @@ class Naming:
         return tuple(self.by_slot[slot] for slot in seen if slot in self.by_slot)
 
     def banned(self, on_stage: Iterable[Entity]) -> tuple[str, ...]:
-        """Every slot token that may not be drawn when only ``on_stage`` are there: all others, in vocabulary order."""
+        """What may not be drawn when only ``on_stage`` are there: control tokens but the end, and all other slots, in
+        vocabulary order."""
         stage = tuple(on_stage)
         allowed = {e.slot for e in stage} | {
             self.role_slot(e) for e in stage if e.kind is EntityKind.CHARACTER and e.role
         }
-        return tuple(token for token in slot_tokens() if token not in allowed)
+        return (*_NEVER, *(token for token in slot_tokens() if token not in allowed))
 
 
 def cast_lines(premise: Premise) -> list[dict[str, str]]:

@@ -18,7 +18,7 @@ from typing import Final
 from agents.text import sentences
 from prompts.errors import InputError
 
-FOLDER: Final = Path(sys.prefix) / "grammar"
+FOLDER: Final = Path(sys.prefix).absolute() / "grammar"
 _SCRIPT: Final = Path(__file__).with_name("grammar.mjs")
 _TASTE: Final = frozenset(
     "Spelling Style Enhancement Readability Redundancy WordChoice Formatting Regionalism Capitalization".split()

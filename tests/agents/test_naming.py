@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from agents.naming import Naming, article, cast_lines, title_case
 from planner.state import Entity, EntityKind
 from prompts.control import CONTROL, clean
+from prompts.control import CONTROL, END
 from prompts.slots import slot_tokens
 
 NAMING = Naming(PREMISE.entities)
@@ -139,7 +140,8 @@ def test_named_lists_each_entity_once_in_the_order_of_the_text() -> None:
 def test_only_what_is_on_stage_may_be_drawn() -> None:
     banned = NAMING.banned([MARA, MILL])
     assert set(slot_tokens()) - set(banned) == {"<she1>", "<role1>", "<place1>"}
-    assert list(banned) == [token for token in slot_tokens() if token in banned]
+    assert list(banned) == [token for token in (*CONTROL, *slot_tokens()) if token in banned]
+    assert set(CONTROL) - set(banned) == {END}  # a paragraph ends; it never begins another prompt
 
 
 def test_a_role_that_is_not_known_may_not_be_drawn() -> None:
