@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from agents.naming import Naming, article, cast_lines, title_case
 from planner.state import Entity, EntityKind
-from prompts.control import CONTROL, clean
-from prompts.control import CONTROL, END
+from prompts.control import CONTROL, END, clean
 from prompts.slots import slot_tokens
 
 NAMING = Naming(PREMISE.entities)
