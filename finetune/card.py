@@ -17,6 +17,7 @@ from finetune.records import Record, draw_curve, read_record
 from prompts.errors import InputError
 
 NOTES = Path(__file__).parent / "card_notes.md"
+READING = Path(__file__).parent / "card_reading.md"
 LICENCES = {
     "tinystories": ("TinyStories (the GPT-4 part)", "CDLA-Sharing-1.0"),
     "african_storybook": ("African Storybook", "CC BY 3.0 and 4.0"),
@@ -24,6 +25,8 @@ LICENCES = {
     "fairytaleqa": ("FairytaleQA, its story texts", "Apache-2.0"),
     "gutenberg_fiction": ("Project Gutenberg, fiction with the simplest words", "public domain in the US"),
 }
+OWN = "our own "
+"""How the data set of our own stories calls its sources (finetune/stories/slots.py)."""
 OPTIMIZERS = {"muon": "Muon for the layers' matrices, AdamW for the rest", "adamw": "AdamW"}
 _HASH_LINE = re.compile(r"^\| `([^`]+)` \| `([0-9a-f]{64})` \|$", re.MULTILINE)
 
@@ -65,7 +68,10 @@ def _data(records: list[Record]) -> str:
         for source, seen in zip(record.recipe["data"], record.about["data"], strict=True):
             index = _index(Path(source["folder"]), seen["sha256"])
             counts = {k.removeprefix("rows of "): v for k, v in index.get("counts", {}).items() if k[:8] == "rows of "}
-            worlds = [name for name in counts if name not in LICENCES]
+            own = sum(count for name, count in counts.items() if name.startswith(OWN))
+            if own:
+                rows["stories"] = ("Fabula's own stories (finetune/stories)", "Apache-2.0, part of Fabula", f"{own:,}")
+            worlds = [name for name in counts if name not in LICENCES and not name.startswith(OWN)]
             if worlds:
                 told = f"{len(worlds)} worlds, {index.get('stories_a_world', '?')} stories each"
                 total = f"{sum(counts[name] for name in worlds):,}"
@@ -77,8 +83,8 @@ def _data(records: list[Record]) -> str:
                 rows.setdefault(name, (f"{name} (its index is no longer there)", "see above", f"{seen['rows']:,}"))
             notes.append(f"`{Path(source['folder']).name}` {seen['sha256'][:16]} ({record.name})")
     text = (
-        "No name is learnt: names in the corpora were turned into slots. Every fiftieth corpus story and stories of "
-        "unseen seeds were held out. No corpus text is part of this repository.\n\n"
+        "No name is learnt: names in the corpora were turned into slots. Every fiftieth corpus story, every tenth premise of "
+        "our own stories and stories of unseen seeds were held out. No corpus text is part of this repository.\n\n"
     )
     table = _table(("source", "licence", "rows"), [rows[name] for name in sorted(rows, key=lambda n: n != "worlds")])
     return f"{text}{table}\n\nSHA-256 of the training tokens, first 16 digits: {'; '.join(notes)}."
@@ -153,6 +159,26 @@ def _variety(measures: dict[str, Any] | None) -> str:
     )
 
 
+def _worth(worth: dict[str, Any] | None) -> str:
+    """What benchmarks/model.py found, as two tables."""
+    if worth is None:
+        return "Not measured; run `make bench-model`."
+    words = worth["perplexity per word"]
+    sets = list(next(iter(words.values())))
+    first = [(name, *(f"{found[key]:.1f}" for key in sets)) for name, found in words.items()]
+    notes, sides = worth["summarizer"], ("planned", "continued")
+    second = [(key, *(f"{worth[side][key]:.3f}" for side in sides)) for key in worth["planned"]]
+    rouge = ", ".join(
+        f"{name.upper().replace('ROUGE', 'ROUGE-')} {notes[name]:.3f}" for name in ("rouge1", "rouge2", "rougeL")
+    )
+    return (
+        f"By `make bench-model`. Perplexity per word of held-out paragraphs:\n\n{_table(('model', *sets), first)}\n\n"
+        f"The summarizer on held-out premises: {rouge} against the writers' own notes; {notes['unfaithful']:.1%} of its notes "
+        "name or say what no text says.\n\nStories of ten paragraphs to held-out premises, planned by Fabula and simply "
+        f"continued from the premise by the same model:\n\n{_table(('mean', *sides), second)}"
+    )
+
+
 def _again(records: list[Record]) -> str:
     minutes = [f"{round(record.seconds / 60)}" for record in records]
     options = "".join(f" --minutes {length}" for length in minutes)
@@ -165,16 +191,20 @@ def _again(records: list[Record]) -> str:
 
 
 def card_text(
-    records: list[Record], folder: Path, measures: dict[str, Any] | None, packed: dict[str, float] | None
-) -> str:
+    records: list[Record], folder: Path, measures: dict[str, Any] | None, packed: dict[str, float] | None,
+    worth: dict[str, Any] | None = None,
+) -> str:  # fmt: skip
     """The card as Markdown."""
     hashes = [(f"`{path.name}`", f"`{sha256(path)}`") for path in _model_files(folder)]
+    reading = READING.read_text(encoding="utf-8").strip() if READING.is_file() else "Nobody has read them yet."
     parts = {
         "What it is": _what(records, folder),
         "Data and licences": _data(records),
         "How it was trained": _recipe(records),
         "How well it predicts": _perplexities(records, packed),
         "How varied the story worlds are": _variety(measures),
+        "What it is worth on what it never saw": _worth(worth),
+        "Twenty stories, read from start to end": reading,
         "What it is bad at": NOTES.read_text(encoding="utf-8").strip(),
         "How to make it again": _again(records),
         "Hashes": f"Check with `python -m finetune verify {folder.name}`.\n\n{_table(('file', 'SHA-256'), hashes)}",
@@ -186,16 +216,19 @@ def card_text(
     return f"{front}# Fabula's bundled model\n\n{body}\n"
 
 
-def write_card(runs: list[Path], folder: Path, measures: Path | None = None, packed: Path | None = None) -> Path:
+def write_card(
+    runs: list[Path], folder: Path, measures: Path | None = None, packed: Path | None = None, worth: Path | None = None
+) -> Path:
     """Write ``README.md`` and ``loss.png`` into the packed model's folder; returns the card's path.
 
-    ``measures`` and ``packed`` are the JSON files of ``measure worlds`` and ``evaluate``, used where they exist.
+    ``measures``, ``packed`` and ``worth`` are the JSON files of ``measure worlds``, ``evaluate`` and ``benchmarks.model``,
+    used where they exist.
     Raises ``InputError`` where a run or the model is not there.
     """
     records = [read_record(run) for run in runs]
     if not (folder / "fabula.json").is_file():
         raise InputError(f"There is no packed model in {folder}; export one there first.")
-    found = [json.loads(path.read_text()) if path and path.is_file() else None for path in (measures, packed)]
+    found = [json.loads(path.read_text()) if path and path.is_file() else None for path in (measures, packed, worth)]
     draw_curve(records, folder / "loss.png")
     card = folder / "README.md"
     card.write_text(card_text(records, folder, *found), encoding="utf-8")

@@ -247,6 +247,8 @@ def card(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN... MODEL_FOLDER", help="Its runs in order, then it.")],
     measures: Annotated[Path, typer.Option(help="Result of `measure worlds`; used if there.")] = RUNS / "worlds.json",
     packed: Annotated[Path, typer.Option(help="Result of `evaluate`; used if there.")] = RUNS / "packed.json",
+    worth: Annotated[Path, typer.Option(help="Result of `benchmarks.model --json`; used if there.")] = RUNS
+    / "model.json",
 ) -> None:
     """Write the model card and the loss curve from the records of the runs."""
     from finetune.card import write_card
@@ -254,7 +256,7 @@ def card(
     with _plain_errors():
         if len(paths) < 2:
             raise typer.BadParameter("give at least one run and the model folder")
-        typer.echo(write_card(paths[:-1], paths[-1], measures, packed))
+        typer.echo(write_card(paths[:-1], paths[-1], measures, packed, worth))
 
 
 @app.command("verify")

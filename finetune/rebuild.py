@@ -163,6 +163,6 @@ def rebuild(plan: Plan, say: Say = print) -> Path:
         worlds = load_worlds(plan.worlds)
         variety = measure_worlds(worlds, range(max(1, plan.measured // len(worlds))))
         measures.write_text(json.dumps(variety.report(), indent=1) + "\n")
-    card = write_card(runs, plan.out, measures, packed)
+    card = write_card(runs, plan.out, measures, packed, plan.work / "model.json")
     say(f"done: {card}")
     return card
