@@ -113,6 +113,33 @@ def test_a_person_is_known_by_list_or_ending(head: str, person: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("premise", "roles"),
+    [
+        ("A night guard in a small museum hides a false stamp.", ["night guard"]),
+        ("In the last year of a generation ship a weather programmer needs a spare heart.", ["weather programmer"]),
+        ("On the opening day of a hotel a goat keeper loses a wedding dress.", ["goat keeper"]),
+        ("A choir leader on a cruise ship hides a trophy before a constable finds it.", ["choir leader", "constable"]),
+        ("A translator brings a bouquet meant for somebody else to a lawn mower.", ["translator"]),
+        ("A repair technician in a junkyard finds a black recorder.", ["repair technician"]),
+        ("A cave guide aboard a ship wants to bring everyone ashore.", ["cave guide"]),
+    ],
+)
+def test_who_acts_is_read_and_what_only_ends_like_a_person_is_not(premise: str, roles: list[str]) -> None:
+    assert [m.role for m in read_premise(premise) if m.kind == "character"] == roles
+
+
+def test_of_our_own_premises_nine_in_ten_have_their_hero_read() -> None:
+    from agents.brief import make_brief
+    from agents.casting import read_brief
+    from finetune.stories.model import written
+
+    premises = list(written())
+    read = [read_brief(make_brief(logline=premise.logline)).cast for premise in premises]
+    right = sum(bool(cast) and cast[0].role == p.planned.cast[0].role for cast, p in zip(read, premises, strict=True))
+    assert right >= 0.9 * len(premises)
+
+
+@pytest.mark.parametrize(
     ("role", "place"),
     [("lighthouse keeper", "the lighthouse"), ("Village school teacher", "the school"), ("baker", ""), ("", "")],
 )
