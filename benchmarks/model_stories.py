@@ -7,7 +7,6 @@ last paragraph. Invariant: what is measured of a story is read from its text and
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from agents.generator import prompt_for, task_for
 from agents.naming import Naming
 from agents.spelling import strange_words
 from agents.text import repetition, whole_sentences
+from finetune.stories import check
 from finetune.stories.model import is_held, written
 from planner.context import ROLES, WriteSettings
 from planner.session import begin, open_story, read_story
@@ -29,11 +29,6 @@ from planner.store import Library
 
 PARAGRAPHS: Final = 10
 _SAMPLING: Final = Sampling(temperature=0.6, top_p=0.95, min_p=0.03, repetition_penalty=1.05, max_tokens=168)
-_NAME: Final = re.compile(r"(?<=[a-z,;] )[A-Z][a-z]+")
-_FREE: Final = frozenset(
-    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August September "
-    "October November December Christmas God Mr Mrs Miss Sir Madam Mum Dad Mama Papa".split()
-)
 
 
 @dataclass(frozen=True)
@@ -95,8 +90,7 @@ def continued(engine: EmbeddedEngine, premise: Premise, outline: Outline, seed: 
 
 def strangers(story: Told) -> set[str]:
     """Names in the text that nobody of the premise bears."""
-    known = {word for name in story.names for word in re.findall(r"[A-Z][a-z]+", name)}
-    return {name for text in story.paragraphs for name in _NAME.findall(text)} - known - _FREE
+    return check.strangers("\n".join(story.paragraphs), story.names)
 
 
 def repeated(story: Told) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -54,6 +54,11 @@ def content(text: str) -> set[str]:
     return {stem(word) for word in _WORD.findall(text) if len(word) > 3}
 
 
+def strangers(text: str, names: Iterable[str]) -> set[str]:
+    """Capitalised words within the sentences of ``text`` that stand in none of ``names``, nor are days, titles and the like."""
+    return set(_CAPITAL.findall(text)) - {word for name in names for word in re.findall(r"[A-Z][a-z]+", name)} - _FREE
+
+
 def _names(premise: WrittenPremise) -> set[str]:
     said = [*(p.name for p in premise.cast), *premise.places, *(t.name for t in premise.things)]
     return {word for name in said for word in re.findall(r"[A-Z][a-z]+", name)}
@@ -71,8 +76,8 @@ def _text_faults(text: str, premise: WrittenPremise, pov: str) -> Iterator[str]:
     outside = re.sub(r'"[^"]*"', " ", text)
     if pov == "third" and (match := re.search(r"\b(I|my|me|we|our)\b", outside)):
         yield f"the first-person word {match.group(0)!r} outside speech"
-    if strangers := {name for name in _CAPITAL.findall(text) if name not in _names(premise) | _FREE}:
-        yield f"a name that is nowhere declared: {', '.join(sorted(strangers))}"
+    if found := strangers(text, _names(premise)):
+        yield f"a name that is nowhere declared: {', '.join(sorted(found))}"
     if pet := [pet for pet in _PETS if pet in text.lower()]:
         yield f"a phrase that everybody uses: {pet[0]!r}"
 
