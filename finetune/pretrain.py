@@ -20,6 +20,7 @@ from finetune.loop import build_model, build_optimizers, can_compile, device, ev
 from finetune.records import checkpoints, draw_curve, read_record
 from finetune.runs import Checkpoint, Metrics, describe_run, load_checkpoint, save_checkpoint, save_model
 from finetune.tokenizer import load_tokenizer
+from finetune.utilisation import flops_of, peak_flops
 from prompts.errors import InputError
 
 
@@ -49,13 +50,14 @@ def pretrain(recipe: Pretrain, run: Path, resume: bool = False) -> dict[str, flo
         at = load_checkpoint(run, model, optimizers)
     elif recipe.init is not None:
         load_checkpoint(recipe.init, model, optimizers)
-    describe_run(run, recipe, model, train)
+    peak = peak_flops(where)
+    describe_run(run, recipe, model, train, peak)
     forward: Any = model
     if recipe.compile and can_compile():
         model.model.compile(dynamic=True)
 
     # 3. Train until the time or the steps are used up.
-    metrics = Metrics(run, at)
+    metrics = Metrics(run, at, flops_of(model, recipe.model, train), peak)
     batches = mixture.batches(at.round, at.place)
     started, saved, evaluated = time.monotonic() - at.seconds, time.monotonic(), time.monotonic()
     while (progress := _progress(recipe, at.step, time.monotonic() - started)) < 1:

@@ -80,8 +80,10 @@ def save_model(folder: Path, model: LlamaForCausalLM, tokenizer: Path) -> None:
         shutil.copy(tokenizer / name, folder / name)
 
 
-def describe_run(run: Path, recipe: Pretrain, model: torch.nn.Module, data: list[tuple[Shards, float]]) -> None:
-    """Write run.json: settings, versions, parameters and the hashes of the data."""
+def describe_run(
+    run: Path, recipe: Pretrain, model: torch.nn.Module, data: list[tuple[Shards, float]], peak: float = 0.0
+) -> None:
+    """Write run.json: settings, versions, parameters, the machine and its ``peak``, and the hashes of the data."""
     import tokenizers
     import transformers
 
@@ -93,7 +95,7 @@ def describe_run(run: Path, recipe: Pretrain, model: torch.nn.Module, data: list
             "python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__,
             "tokenizers": tokenizers.__version__,
         },
-        "hardware": _hardware(recipe),
+        "hardware": _hardware(recipe), "peak_flops": round(peak),
         "data": [{"sha256": s.index["sha256"], "rows": len(s), "share": share} for s, share in data],
     }  # fmt: skip
     (run / "run.json").write_text(json.dumps(about, indent=1) + "\n")
@@ -106,7 +108,9 @@ def _hardware(recipe: Pretrain) -> str:
 class Metrics:
     """Writes metrics.jsonl and one line to the screen for it; losses are nats a token, means since the last line."""
 
-    def __init__(self, run: Path, at: Checkpoint) -> None:
+    def __init__(self, run: Path, at: Checkpoint, flops: float = 0.0, peak: float = 0.0) -> None:
+        """``flops`` a token takes, of ``peak`` a second that the machine can do; without them no utilisation is told."""
+        self._share = flops / peak if peak else 0.0
         run.mkdir(parents=True, exist_ok=True)
         self._path = run / "metrics.jsonl"
         if self._path.is_file():  # a resumed run forgets what was logged after its checkpoint
@@ -130,13 +134,14 @@ class Metrics:
             "step": at.step, "loss": round(completion / max(tokens, 1), 4), "weighted": round(total / weight, 4),
             "norm": round(norm / len(self._losses), 3), "rate": round(rate, 6), "tokens": at.tokens,
             "tokens_per_second": round((at.tokens - self._tokens) / (time.monotonic() - self._since)),
+            "mfu": round(self._share * (at.tokens - self._tokens) / (time.monotonic() - self._since), 4),
             "seconds": round(at.seconds, 1), "eta_seconds": round(at.seconds * (1 - progress) / max(progress, 1e-6)),
         }  # fmt: skip
         self._write(row)
         self._reset(at.tokens)
         print(
             f"step {row['step']}  loss {row['loss']:.3f}  weighted {row['weighted']:.3f}  norm {row['norm']:.2f}  "
-            f"rate {row['rate']:.1e}  {row['tokens_per_second']} tokens/s  {at.tokens / 1e6:.2f}M tokens  "
+            f"rate {row['rate']:.1e}  {row['tokens_per_second']} tokens/s  MFU {row['mfu']:.0%}  {at.tokens / 1e6:.2f}M tokens  "
             f"{at.seconds / 60:.1f} min, {row['eta_seconds'] / 60:.0f} to go",
             flush=True,
         )

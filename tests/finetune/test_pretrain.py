@@ -26,6 +26,7 @@ from finetune.evaluate import evaluate_packed
 from finetune.pretrain import evaluate_run, pretrain
 from finetune.rebuild import CORPORA, Plan, rebuild
 from finetune.records import checkpoints, draw_curve, read_record
+from finetune.utilisation import flops_per_token, peak_flops
 from prompts.errors import InputError
 
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -61,9 +62,20 @@ def test_the_loss_falls_and_the_run_says_what_it_did(recipe: Pretrain, tmp_path:
     assert (record.step, record.finished, record.perplexity) == (12, True, scores)
     assert record.hardware == "1 CPU core" or torch.cuda.is_available()
     assert kept_config(tmp_path / "run") == recipe
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert all(0 < row["mfu"] < 1 for row in rows if "mfu" in row)
+    assert sum("mfu" in row for row in rows) == 12
     assert (tmp_path / "run" / "loss.png").stat().st_size > 1000
     with pytest.raises(InputError, match="go on with --resume"):
         pretrain(recipe, tmp_path / "run")
+
+
+def test_a_token_costs_what_the_formula_says() -> None:
+    small = Architecture()  # 8 layers of 256
+    assert flops_per_token(7_000_000, small, 300) == 6 * 7e6 + 12 * 8 * 256 * 300
+    before = torch.random.get_rng_state()
+    assert peak_flops(torch.device("cpu"), 0.01) > 1e8
+    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])
