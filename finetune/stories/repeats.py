@@ -15,7 +15,7 @@ from agents.text import stems
 from finetune.stories.model import WrittenPremise
 
 SHINGLE, RESEMBLES = 5, 0.2
-PHRASE, PHRASE_SHARE = 5, 0.02
+PHRASE, PHRASE_SHARE = 5, 0.025
 """A run of five words, two of them with a meaning of their own, that more than this share of a hundred stories has is a pet."""
 _WORD: Final = re.compile(r"<\w+>|[a-z]+(?:'[a-z]+)?")
 
