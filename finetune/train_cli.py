@@ -5,6 +5,7 @@ Invariant: importing this module imports neither torch nor transformers; each co
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable
 from enum import StrEnum
@@ -72,7 +73,8 @@ def _command(method: Method) -> Callable[..., None]:
             try:
                 train(recipe, folder, resume, _told(method.name, config, folder, resume, wanted), typer.echo)
             except KeyboardInterrupt:
-                typer.echo(_stopped(method.name, folder), err=True)
+                if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+                    typer.echo(_stopped(method.name, folder), err=True)
                 raise typer.Exit(130) from None
 
     return command
