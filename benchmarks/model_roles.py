@@ -23,7 +23,7 @@ from agents.text import stems
 from benchmarks.diversity_data import ONE_PARAGRAPH, nats
 from finetune.data.build import held_corpus_stories, token_counter
 from finetune.data.corpora import corpora_folder
-from finetune.data.rows import Row, rows
+from finetune.data.rows import Row, rows, text_prompt
 from finetune.stories.model import is_held, written
 from finetune.stories.slots import slotted_all
 from finetune.tokenizer import load_tokenizer
@@ -66,7 +66,7 @@ def paragraph_rows(stories: list[Story], most: int, seed: int = 0) -> list[Row]:
 def plain(row: Row) -> str:
     """The row's prompt for a model that was trained on the text alone: the last paragraph and nothing else."""
     last = row.prompt.partition("<|last|>")[2].partition("<|beat|>")[0]
-    return f"<|write|><|last|>{last}<|text|>"
+    return text_prompt(last)
 
 
 def word_perplexity(engine: EmbeddedEngine, asked: list[Row], *, text_alone: bool = False) -> float:

@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 from finetune.data.corpora import read
 from finetune.data.derive import derive
 from finetune.data.names import lowercase_words
-from finetune.data.rows import CountTokens, Shares, rows
+from finetune.data.rows import CountTokens, Shares, rows, text_rows
 from finetune.data.shards import ShardWriter
 from finetune.stories.model import FOLDER as WRITTEN
 from finetune.stories.model import is_held as is_held_premise
@@ -147,6 +147,17 @@ def build_worlds(
     _write(told, out / "held", tokenizer, Shares(), context, source="worlds, held-out seeds")
     told = world_stories(folder, stories, False, skip_faulty)
     return _write(told, out / "train", tokenizer, Shares(), context, source="worlds", stories_a_world=stories)
+
+
+def build_plain(out: Path, tokenizer: Tokenizer, folder: Path | None = None, context: int = 512) -> dict[str, Any]:
+    """Our own stories as mere text (``text_rows``), split as ``build_own`` splits them."""
+    found: dict[str, Any] = {}
+    for split, held in (("held", True), ("train", False)):
+        writer = ShardWriter(out / split, tokenizer, context)
+        for story in slotted_all(p for p in written(folder or WRITTEN) if is_held_premise(p.id) is held):
+            writer.add(text_rows(story))
+        found = writer.close(source="own stories as mere text")
+    return found
 
 
 def build_own(out: Path, tokenizer: Tokenizer, folder: Path | None = None, context: int = 512) -> dict[str, Any]:

@@ -126,6 +126,23 @@ def rows(story: Story, shares: Shares, rng: random.Random, count: CountTokens) -
             yield _row("title", "premise/title", story.title, **_tags(story, rng), logline=story.logline)
 
 
+def text_rows(story: Story) -> Iterator[Row]:
+    """The story as mere text: each paragraph after the one before, without tags, cast, summary, beat or stage.
+
+    What a plain fine-tune learns from, to which the roles are compared (``benchmarks/model.py``).
+    """
+    last = ""
+    for paragraph in story.paragraphs:
+        if paragraph.text:
+            yield Row("generator", text_prompt(last), paragraph.text)
+        last = paragraph.text
+
+
+def text_prompt(last: str) -> str:
+    """The prompt of ``text_rows``: the paragraph before and nothing else."""
+    return f"<|write|><|last|>{last}<|text|>"
+
+
 def finished(row: Row) -> str:
     """The completion as it is learnt, with its end token."""
     return row.completion + END

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from finetune.data.rows import Shares, rows
+from finetune.data.rows import Shares, rows, text_rows
 from finetune.stories import check
 from finetune.stories.model import FOLDER, StoryError, WrittenPremise, is_held, load_premise, written
 from finetune.stories.plan import PREMISES, plan, spread
@@ -77,6 +77,16 @@ def test_a_story_gives_rows_of_all_roles(corpus: list[WrittenPremise]) -> None:
     assert len(generator) == len(story.paragraphs)
     assert "<he1>" in generator[0].completion
     assert "Kamal" not in "".join(row.prompt + row.completion for row in every)
+
+
+def test_as_mere_text_a_story_has_each_paragraph_after_the_one_before_and_nothing_else(
+    corpus: list[WrittenPremise],
+) -> None:
+    story = next(slotted_all([next(p for p in corpus if p.id == FIRST)]))
+    found = list(text_rows(story))
+    assert [row.completion for row in found] == [p.text for p in story.paragraphs]
+    assert found[0].prompt == "<|write|><|last|><|text|>"
+    assert found[2].prompt == f"<|write|><|last|>{story.paragraphs[1].text}<|text|>"
 
 
 def test_held_out_premises_are_a_tenth_of_each_genre() -> None:
