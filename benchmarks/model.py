@@ -30,8 +30,10 @@ from prompts.errors import FabulaError
 
 PLAIN: Final = "plain"
 """The run of a model of the same size that was fine-tuned on the same stories as mere text."""
+PREFERRED: Final = "ddpo"
+"""The run that went on from the last stage with DDPO."""
 SHIPPED: Final = "as shipped"
-FAITHFUL, KEPT, ENDED = 0.03, 0.95, 1.0
+FAITHFUL, KEPT, ENDED, SPREAD = 0.03, 0.95, 1.0, 1.25
 
 
 def perplexities(work: Path, most: int) -> dict[str, dict[str, float]]:
@@ -49,6 +51,25 @@ def perplexities(work: Path, most: int) -> dict[str, dict[str, float]]:
         }
         engine.close()
         print(f"perplexity per word, {name}: " + ", ".join(f"{k} {v:.1f}" for k, v in found[name].items()), flush=True)
+    return found
+
+
+def varied(work: Path, most: int) -> dict[str, dict[str, float]]:
+    """Diversity and quality of the texts of the last supervised stage and of the model that DDPO made of it, if both are here."""
+    from benchmarks.model_spread import spread_of
+
+    stages = sorted(run for run in work.glob("stage*") if run.is_dir() and finished(run))
+    folders = {"SFT": stages[-1] / "model", "DDPO": work / PREFERRED / "model"} if stages else {}
+    if not folders or not all((folder / "config.json").is_file() for folder in folders.values()):
+        return {}
+    asked = model_roles.paragraph_rows(model_roles.own_held(), most)
+    judge, found = EmbeddedEngine(), {}
+    for name, folder in folders.items():
+        engine = exact_engine(folder)
+        found[name] = spread_of(engine, judge, asked, work)
+        engine.close()
+        print(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in found[name].items()), flush=True)
+    judge.close()
     return found
 
 
@@ -74,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
     notes = model_roles.notes(engine, options.rows)
     found["summarizer"] = {**notes.rouge(), "unfaithful": notes.unfaithful / max(1, len(notes.made))}
     print("summarizer: " + ", ".join(f"{k} {v:.3f}" for k, v in found["summarizer"].items()), flush=True)
+    found["diversity"] = varied(options.work, max(8, options.rows // 6))
     pairs = []
     for pair in model_stories.planned_and_continued(engine, max(options.stories, options.pairs)):
         pairs.append(pair)
@@ -103,6 +125,13 @@ def run(options: argparse.Namespace) -> int:
         report.at_most("perplexity on own stories by that of a plain fine-tune", shipped / plain, 1.0)
     else:
         report.missing(f"a plain fine-tune to compare with: there is no {options.work / PLAIN}")
+    if spread := found["diversity"]:
+        before, after = spread["SFT"], spread["DDPO"]
+        for key in ("semantic", "style"):
+            report.at_least(f"{key} distance, DDPO by SFT", after[key] / before[key], SPREAD)
+        report.at_least("quality, DDPO by SFT", after["quality"] / before["quality"], 0.98)
+    else:
+        report.missing(f"diversity of SFT against DDPO: there is no {options.work / PREFERRED}")
     return report.exit_code()
 
 
