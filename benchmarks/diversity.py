@@ -3,7 +3,7 @@
     python benchmarks/diversity.py [--work DIR] [--small] [key=value ...]
 
 A preference set is made of our own story worlds (benchmarks/diversity_data.py) and scored by code
-(benchmarks/storytelling.py). All methods learn from it with one rate, one batch and as many steps: SFT from the bundled model,
+(finetune/build/quality.py). All methods learn from it with one rate, one batch and as many steps: SFT from the bundled model,
 DPO and its kin from the SFT model, ORPO and DORPO, which need no reference, from the bundled model. Then each writes several
 texts for the same held-out prompts. Printed: the mean distance of a prompt's texts in meaning and in style, their quality, and
 the perplexity of the worlds' own paragraphs, with 95 % intervals bootstrapped over prompts; then the time of a step, and DDPO

@@ -13,23 +13,22 @@ what is made again is the same.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import Field
 from tokenizers import Tokenizer
 
-from agents.engines.base import Prompt, Request, Sampling
 from agents.engines.embedded import BUNDLED, EmbeddedEngine
-from benchmarks.storytelling import Reading, quality, tidy
 from finetune.build.pairs import PairPlan, build_pairs
+from finetune.build.quality import Reading
+from finetune.build.sampled import DrawPlan, draw_responses
 from finetune.config import Settings
 from finetune.data.build import token_counter
 from finetune.data.folder import DataFolder, load_index, read_rows
 from finetune.data.rows import Shares, rows
 from finetune.embeddings import Embedder, load_embedder
-from finetune.judge.kept import Kept
 from finetune.worlds.model import load_worlds
 from finetune.worlds.teller import tell
 from prompts.errors import InputError
@@ -93,13 +92,6 @@ def embedders(work: Path) -> dict[str, Embedder]:
     return {name: Reading(load_embedder(name, cache=work / "embeddings.sqlite")) for name in ("semantic", "style")}
 
 
-def nats(engine: EmbeddedEngine, prompt: str, texts: list[str]) -> list[float]:
-    """The mean negative log-probability of a token of each text after ``prompt``; 0 for an empty one."""
-    scored = engine.score(Prompt(text=prompt), [text for text in texts if text])
-    means = iter([-sum(row) / max(1, len(row)) for row in scored])
-    return [next(means) if text else 0.0 for text in texts]
-
-
 def _once(out: Path, make: Callable[[Path], object]) -> None:
     if not out.exists():
         make(out)
@@ -122,39 +114,20 @@ def _prompts(plan: Plan, out: Path) -> None:
 
 
 def _responses(plan: Plan, work: Path, say: Say) -> None:
-    """Draw and score, prompt by prompt; what is drawn is kept, so that a stopped run goes on."""
-    kept = Kept(work / "responses.jsonl")
-    prompts = list(read_rows(work / "prompts", "train"))
+    drawn = DrawPlan(temperatures=plan.temperatures, tokens=plan.tokens, author="world", seed=plan.seed)
     engine = EmbeddedEngine()
     try:
-        for number, row in enumerate(prompts):
-            if str(number) not in kept.rows:
-                texts = [*_drawn(plan, engine, row["prompt"], number), row["completion"]]
-                kept.add(str(number), texts=texts, nats=nats(engine, row["prompt"], texts))
-                if (number + 1) % 50 == 0:
-                    say(f"responses to {number + 1} of {len(prompts)} prompts")
+        draw_responses(
+            work / "prompts",
+            work / "responses",
+            drawn,
+            engine=engine,
+            judge=engine,
+            kept=work / "responses.jsonl",
+            say=say,
+        )
     finally:
         engine.close()
-    with DataFolder(work / "responses", "responses", held=0.0) as folder:
-        for number, row in enumerate(prompts):
-            found = kept.rows[str(number)]
-            folder.add({**row, "responses": list(_scored(row["prompt"], found["texts"], found["nats"]))})
-        folder.finish()
-
-
-def _drawn(plan: Plan, engine: EmbeddedEngine, prompt: str, number: int) -> Iterator[str]:
-    for place, (temperature, n) in enumerate(plan.temperatures.items()):
-        sampling = Sampling(temperature=temperature, max_tokens=plan.tokens)
-        seed = (plan.seed * 100_003 + number) * 16 + place
-        for done in engine.complete(Request(prompt=Prompt(text=prompt), sampling=sampling, n=n, seed=seed)):
-            if text := tidy(done.text):
-                yield text
-
-
-def _scored(prompt: str, texts: list[str], means: list[float]) -> Iterator[dict[str, Any]]:
-    for place, (text, mean) in enumerate(zip(texts, means, strict=True), 1):
-        author = "world" if place == len(texts) else "model"
-        yield {"text": text, "score": round(quality(prompt, text, mean), 4), "author": author}
 
 
 def _chosen(plan: Plan, responses: Path, out: Path) -> None:

@@ -14,8 +14,9 @@ import numpy as np
 from agents.engines import decoder, packed, tensorfile
 from agents.engines.embedded import EmbeddedEngine
 from agents.engines.packed import Matrix
-from benchmarks.diversity_data import BASE, Plan, embedders, nats
-from benchmarks.storytelling import quality, tidy
+from benchmarks.diversity_data import BASE, Plan, embedders
+from finetune.build.quality import quality, tidy
+from finetune.build.sampled import nats
 from finetune.judge import likelihood, spread
 from finetune.judge.asking import LIKELIHOOD, ask_all, rows, texts_of
 from finetune.judge.bootstrap import Estimate, Floats, estimate, exp_ratio, interval, ratio, resamples

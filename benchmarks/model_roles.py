@@ -20,7 +20,7 @@ from agents.memory import append_summary
 from agents.naming import Naming
 from agents.summarizer import support, update_summary
 from agents.text import stems
-from benchmarks.diversity_data import ONE_PARAGRAPH, nats
+from benchmarks.diversity_data import ONE_PARAGRAPH
 from finetune.data.build import held_corpus_stories, token_counter
 from finetune.data.corpora import corpora_folder
 from finetune.data.rows import Row, rows, text_prompt
@@ -142,6 +142,3 @@ def _cases(seed: int) -> Iterator[tuple[Premise, tuple[str, ...], str, str]]:
                 summary = append_summary(summary, naming.slotted(paragraph.note), count)
     random.Random(seed).shuffle(found)
     yield from found
-
-
-__all__ = ["Notes", "nats", "notes", "own_held", "paragraph_rows", "plain", "tiny_held", "word_perplexity"]

@@ -14,8 +14,9 @@ import numpy as np
 
 from agents.engines.base import Prompt, Request, Sampling
 from agents.engines.embedded import EmbeddedEngine
-from benchmarks.diversity_data import embedders, nats
-from benchmarks.storytelling import quality, tidy
+from benchmarks.diversity_data import embedders
+from finetune.build.quality import quality, tidy
+from finetune.build.sampled import nats
 from finetune.data.rows import Row
 from finetune.judge import spread
 

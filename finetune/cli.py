@@ -108,7 +108,7 @@ def corpora_command(
 
 @data_app.command("build")
 def build(
-    part: Annotated[str, typer.Argument(help="corpora, worlds, stories, plain or all")] = "all",
+    part: Annotated[str, typer.Argument(help="corpora, worlds, stories, all; plain, prompts")] = "all",
     *,
     slotted: Path = RUNS / "data" / "slotted.jsonl",
     tokenizer: Path = RUNS / "tokenizer",
@@ -119,21 +119,24 @@ def build(
     samples: Annotated[bool, typer.Option(help="Print sample rows.")] = False,
 ) -> None:
     """For the bundled model: tokenise rows of the corpora, of the story worlds and of our own stories."""
-    from finetune.data.build import build_corpora, build_own, build_plain, build_worlds
+    from finetune.data import build as made
     from finetune.tokenizer import load_tokenizer
 
     with _plain_errors():
-        if part not in {"corpora", "worlds", "stories", "plain", "all"}:
-            raise typer.BadParameter("choose corpora, worlds, stories, plain or all")
+        if part not in {"corpora", "worlds", "stories", "plain", "prompts", "all"}:
+            raise typer.BadParameter("choose corpora, worlds, stories or all; or plain or prompts")
         known = load_tokenizer(tokenizer)
         if part in {"corpora", "all"}:
-            _report(build_corpora(slotted, out / "corpora", known), samples)
+            _report(made.build_corpora(slotted, out / "corpora", known), samples)
         if part in {"worlds", "all"}:
-            _report(build_worlds(out / "worlds", known, stories, folder=worlds, skip_faulty=skip_faulty), samples)
+            _report(made.build_worlds(out / "worlds", known, stories, folder=worlds, skip_faulty=skip_faulty), samples)
         if part in {"stories", "all"}:
-            _report(build_own(out / "stories", known), samples)
+            _report(made.build_own(out / "stories", known), samples)
         if part == "plain":
-            _report(build_plain(out / "plain", known), samples)
+            _report(made.build_plain(out / "plain", known), samples)
+        if part == "prompts":
+            counts = made.build_prompts(out / "prompts", made.token_counter(known), replace=True)["counts"]
+            typer.echo(f"{out / 'prompts'}: {counts['train']:,} prompts")
 
 
 @train_app.command("tokenizer")

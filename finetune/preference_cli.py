@@ -1,4 +1,4 @@
-"""``fabula data pairs`` and ``fabula train ablate``: from scored responses to pairs, and to the table of an ablation.
+"""``fabula data responses``, ``data pairs`` and ``train ablate``: from prompts to scored responses, pairs and an ablation.
 
 Invariant: importing this module imports nothing heavy; every command can be given again and does only what is missing.
 """
@@ -15,6 +15,44 @@ from finetune.command_errors import plain_errors
 Opt = typer.Option
 GRID: Final = Path(__file__).with_name("configs") / "ablate_ddpo.yaml"
 _SELECT = "gap: every two responses; best_worst: one pair a prompt; divpo: one, chosen for diversity."
+
+
+def responses_command(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Data set with generator rows in slots.")],
+    *,
+    out: Annotated[Path, Opt("--out", "-o", help="Folder of the responses; it appears when it is whole.")],
+    model: Annotated[
+        str, Opt(help="Who writes: bundled, a packed folder, server:URL#MODEL, offline:MODEL.")
+    ] = "bundled",
+    judge: Annotated[str, Opt(help="Whose likelihood is sense: bundled, a packed folder, offline:MODEL.")] = "bundled",
+    most: Annotated[int, Opt(min=0, help="Prompts, drawn from all; 0 takes every one.")] = 0,
+    tokens: Annotated[int, Opt(min=8, help="Tokens of a response, at most.")] = 128,
+    seed: int = 17,
+    replace: Annotated[bool, Opt("--replace", help="Write responses that are there already anew.")] = False,
+) -> None:
+    """Let a model write eight responses to each prompt, and score them by code: what pairs are made of.
+
+    A stopped run goes on with the same command; what is drawn is kept beside the folder.
+    """
+    from finetune.build.sampled import DrawPlan, draw_responses
+    from finetune.judge.speaker import open_named
+
+    with plain_errors():
+        kept = out.with_name(f"{out.name}.drawn.jsonl")
+        plan = DrawPlan(tokens=tokens, most=most, seed=seed)
+        engine = open_named(model)
+        other = engine if judge == model else open_named(judge)
+        try:
+            index = draw_responses(
+                data, out, plan, engine=engine, judge=other, kept=kept, say=typer.echo, replace=replace
+            )
+        except KeyboardInterrupt:
+            typer.echo(f"Stopped; what was drawn is kept in {kept}. The same command goes on.", err=True)
+            raise typer.Exit(130) from None
+        finally:
+            engine.close()
+            other.close()
+        typer.echo(f"{out}: {index['counts']['train']:,} prompts with their responses; kept: {kept}")
 
 
 def pairs_command(
@@ -90,5 +128,6 @@ def ablate_command(
 
 def register(data_app: typer.Typer, train_app: typer.Typer) -> None:
     """Put the commands beside those of the other data sets and methods."""
+    data_app.command("responses")(responses_command)
     data_app.command("pairs")(pairs_command)
     train_app.command("ablate")(ablate_command)

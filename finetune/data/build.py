@@ -20,13 +20,14 @@ from tokenizers import Tokenizer
 
 from finetune.data.corpora import read
 from finetune.data.derive import derive
+from finetune.data.folder import DataFolder
 from finetune.data.names import lowercase_words
 from finetune.data.rows import CountTokens, Shares, rows, text_rows
 from finetune.data.shards import ShardWriter
 from finetune.stories.model import FOLDER as WRITTEN
 from finetune.stories.model import is_held as is_held_premise
 from finetune.stories.model import written
-from finetune.stories.slots import slotted_all
+from finetune.stories.slots import slotted, slotted_all
 from finetune.worlds.model import load_worlds
 from finetune.worlds.teller import Member, Paragraph, Story, tell
 from prompts.errors import InputError
@@ -158,6 +159,21 @@ def build_plain(out: Path, tokenizer: Tokenizer, folder: Path | None = None, con
             writer.add(text_rows(story))
         found = writer.close(source="own stories as mere text")
     return found
+
+
+def build_prompts(out: Path, count: CountTokens, folder: Path | None = None, replace: bool = False) -> dict[str, Any]:
+    """Generator rows of our own stories that are trained on, as a data set for ``fabula data responses``; returns its index."""
+    shares = Shares(generator=1.0, summarizer=0.0, outline=0.0, premise=0.0, title=0.0)
+    with DataFolder(out, "sft", 0.0, replace) as data:
+        for premise in written(folder or WRITTEN):
+            if not is_held_premise(premise.id):
+                for story in slotted(premise):
+                    for row in rows(story, shares, random.Random(premise.id), count):
+                        data.add(
+                            {"prompt": row.prompt, "completion": row.completion, "task": row.task, "group": premise.id,
+                             "source": "own stories", "licence": "Apache-2.0"}
+                        )  # fmt: skip
+        return data.finish(style="slots")
 
 
 def build_own(out: Path, tokenizer: Tokenizer, folder: Path | None = None, context: int = 512) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.storytelling import asked, filled, parts_of, quality, tidy
+from finetune.build.quality import asked, filled, parts_of, quality, tidy
 
 PROMPT = (
     "<|write|><|tags|>mystery, quiet, third person, past<|cast|><she1> the <role1>, stubborn<|summary|><she1> kept watch."
