@@ -26,43 +26,12 @@ _LEADING = _PLACING | frozenset("after before by during for from of over since u
 _BINDING = frozenset("of under beneath behind below with made for above beyond between among without full".split())
 _BREAKS = frozenset(
     "and or but who whom whose which that when while where because so if as until after before than then by about from not "
-    "only just never always meant to she he they it him them it's against off out up down away back over".split()
+    "only just never always meant stuck shut alone afraid beside during to she he they it him them it's against off out up down "
+    "away back over".split()
 )
 _NAMING = frozenset("called named nicknamed".split())
 _MANY = frozenset("two three some".split())
-_PEOPLE = frozenset(
-    "stranger friend neighbour neighbor rival child children thief ghost twin detective student pilot guard spy cook chef "
-    "judge guide nurse clerk apprentice orphan giant elf dwarf troll android alien genius poet musician artist thief "
-    "villager soldier shepherd smith tailor butcher scribe sheriff captain doctor mayor president enemy partner boss "
-    "colleague baby family crew team cousin ancestor astronaut assistant archivist agent bishop coach constable enthusiast fool "
-    "general heir herd host mage mechanic monarch navvy pupil shipwright stepchild stowaway surgeon sweep swineherd understudy "
-    "vet warden accomplice accountant acrobat aristocrat athlete brute chief clown count critic crook diplomat dwarf envoy "
-    "expert fugitive ghoul goblin guest hermit imp knave lad lass mathematician newlywed nomad oracle patient pensioner pirate "
-    "priest prophet recruit refugee relative rogue sage saint scout slave squire stepson tramp tyrant usher vampire veteran "
-    "victim widow wizard zombie".split()
-)
 _PLURALS = frozenset("children people men women thieves wives spies witches heiresses".split())
-# Words that end like a person's and are none.
-_NOBODY = frozenset(
-    "murder winter summer water weather paper power number danger corner matter order flower silver thunder border fever "
-    "ladder hammer finger feather error horror terror armor restaurant plant wonder laughter slaughter disaster monster "
-    "theater chapter quarter color razor motor floor answer anger hunger river dinner supper butter copper amber anchor "
-    "address banner beer blotter boiler boulder breaker bumper career chamber chandelier charter cheer chess cider clapper "
-    "clinker clover compress corridor counter cover distress drawer dress duster easter endeavor favor fender filter folder "
-    "freezer frontier ginger glitter grinder gutter halter hanger harbor hamper labor lantern lavender layer leather ledger "
-    "lever lighter liner litter liver locker manner manor mattress mess meter midsummer midwinter mirror mixer moor mower "
-    "november october offer odor otter pepper peer photocopier plaster poker poster powder prayer press printer radiator "
-    "recorder register revolver riser rubber rumor saucer scooter scraper september sewer shelter shiver shoulder shower "
-    "shudder shutter sledgehammer slipper spanner splinter starter steamer steer stretcher success sweater tanker temper "
-    "tender terrier thermometer toaster tower tractor translator trapdoor trailer tumor typewriter undress vapor vigor "
-    "wallpaper watchtower whisper zipper banknote door outdoor member center fortress business process progress access "
-    "illness fitness excess wilderness darkness happiness madness sadness goodness elephant ant want pant pleasant covenant "
-    "instant distant constant important warrant remnant pennant fragrant hydrant implant transplant pendant "
-    "after another better bigger bitter clever colder cooler darker deeper eager earlier easier either ever farther faster "
-    "fewer former further greater harder heavier higher however inner junior kinder larger later less longer louder lower "
-    "nearer neither never newer nor older or other outer over paler poor proper quieter rather richer shorter slower smaller "
-    "sober softer sooner stronger taller thicker thinner together under upper utter warmer whether wider younger".split()
-)
 _POSSESSIVE = ("'s", "’s")
 _PERSON_ENDINGS = ("er", "or", "ist", "ian", "man", "woman", "boy", "girl", "smith", "maid", "ess", "ant", "eer")
 
@@ -81,10 +50,13 @@ class Mention:
 def is_person(head: str) -> bool:
     """Whether a head noun names a person, by list, else by ending."""
     head = head.lower()
-    if head in _PEOPLE or pronoun_of(head):
+    if head in words("people") or pronoun_of(head):
         return True
     return (
-        kind_of(head) == "item" and head.endswith(_PERSON_ENDINGS) and not head.endswith("ness") and head not in _NOBODY
+        kind_of(head) == "item"
+        and head.endswith(_PERSON_ENDINGS)
+        and not head.endswith("ness")
+        and head not in words("nobody")
     )
 
 
@@ -159,7 +131,7 @@ class _Reader:
         if word in words("verbs"):
             return True
         opens = following in _DETERMINERS | _PLACING | _BINDING | _BREAKS | {",", ".", '"'}
-        many = before.endswith("s") or before in _PLURALS
+        many = (before.endswith("s") and not before.endswith(_POSSESSIVE)) or before in _PLURALS
         if f"{word}s" in words("verbs") and opens and (many or not is_person(word)):  # "cooks cook", but "an old cook"
             return True
         looks = word.endswith("s") and not word.endswith(("ss", "us", *_POSSESSIVE))
@@ -188,7 +160,14 @@ class _Reader:
             self.at += 1
         while self.at < len(self.tokens):
             word = self.word().lower()
-            if _opens_phrase(word) or word in _NAMING or not word[0].isalpha() or (head and self.is_verb(self.at)):
+            doing = word.endswith("ing") and is_person(head)  # "a seller helping in an orchard"
+            if (
+                _opens_phrase(word)
+                or word in _NAMING
+                or not word[0].isalpha()
+                or doing
+                or (head and self.is_verb(self.at))
+            ):
                 break
             end, head = self.tokens[self.at][2], self.word()
             self.at += 1
