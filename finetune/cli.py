@@ -72,7 +72,7 @@ def model(
     minutes: Annotated[list[float] | None, typer.Option(help="Length of a stage; once for each, in order.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the packed model and its card.")] = SMALL,
     config: Annotated[
-        str, typer.Option(help="small (three stages on a CPU), gpu (one stage), or a YAML file.")
+        str, typer.Option(help="small (four stages on a CPU), stories (six), gpu (one), or a YAML file.")
     ] = "small",
     worlds_only: Annotated[bool, typer.Option(help="Train in one stage on the story worlds alone.")] = False,
     work: Annotated[Path, typer.Option(help="Folder for data, tokenizer and runs.")] = RUNS,

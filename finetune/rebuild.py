@@ -35,19 +35,18 @@ STAGES = {
         "pretrain_small_stage2.yaml",
         "pretrain_small_stage3.yaml",
         "pretrain_small_stage4.yaml",
-        "pretrain_small_stage5.yaml",
-        "pretrain_small_stage6.yaml",
     ),
     "gpu": ("pretrain_small_gpu.yaml",),
     "worlds": ("pretrain_small_worlds.yaml",),
 }
+STAGES["stories"] = (*STAGES["small"], "pretrain_small_stage5.yaml", "pretrain_small_stage6.yaml")
 MEASURES = "worlds.json"
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make and from what. ``config`` is small, gpu or a YAML file; ``work`` keeps all that lies between."""
+    """What to make and from what. ``config`` is small, stories, gpu or a YAML file; ``work`` keeps all that lies between."""
 
     out: Path
     work: Path = Path("runs")
