@@ -50,6 +50,11 @@ def test_the_plan_deals_ten_genres_evenly_and_no_card_is_a_habit() -> None:
             assert len({getattr(t, card) for t in premise.tellings}) == len(premise.tellings)
 
 
+def test_every_premise_of_the_plan_is_written(corpus: list[WrittenPremise]) -> None:
+    assert {premise.id for premise in corpus} == set(plan())
+    assert sum(len(premise.stories) for premise in corpus) == 1_020
+
+
 def test_every_file_of_the_corpus_keeps_every_rule_and_no_two_stories_are_alike(corpus: list[WrittenPremise]) -> None:
     assert [fault for premise in corpus for fault in check.faults(premise)] == []
     assert list(corpus_faults(corpus)) == []
