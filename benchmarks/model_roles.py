@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import random
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +23,16 @@ from benchmarks.diversity_data import ONE_PARAGRAPH
 from finetune.data.build import held_corpus_stories, token_counter
 from finetune.data.corpora import corpora_folder
 from finetune.data.rows import Row, rows, text_prompt
+from finetune.stories.check import strangers
 from finetune.stories.model import is_held, written
 from finetune.stories.slots import slotted_all
 from finetune.tokenizer import load_tokenizer
 from finetune.worlds.teller import Story
-from planner.state import Entity, EntityKind, Premise, Summary
+from planner.state import Entity, EntityKind, PointOfView, Premise, Summary
 
 FAITHFUL: Final = 0.6
 """Share of a note's content words that must stand in what was summed up, as in ``agents.summarizer``."""
 _SOURCE: Final = "tinystories"
-_CAPITAL: Final = re.compile(r"\b[A-Z][a-z]+")
 
 
 def own_held() -> list[Story]:
@@ -81,7 +80,9 @@ def word_perplexity(engine: EmbeddedEngine, asked: list[Row], *, text_alone: boo
 
 @dataclass(frozen=True)
 class Notes:
-    """The summarizer on held-out paragraphs: its notes beside the writer's, and how many say what nobody wrote."""
+    """The summarizer on held-out paragraphs: its notes beside the writer's, and how many say what nobody wrote: a name that
+    neither the paragraph nor the summary before it has, or content words of which they have fewer than ``FAITHFUL``.
+    """
 
     made: tuple[str, ...]
     wanted: tuple[str, ...]
@@ -103,11 +104,11 @@ def notes(engine: EmbeddedEngine, most: int, seed: int = 0) -> Notes:
     for place, (premise, before, text, note) in enumerate(cases):
         after = update_summary(engine, premise, Summary(sentences=before), text, premise.entities, seed + place)
         said = after.sentences[-1] if after.sentences and after.sentences != before else ""
-        given = [text, *before, *(f"{e.name} {e.role}" for e in premise.entities)]
-        names = set(_CAPITAL.findall(said)) - set(_CAPITAL.findall(" ".join(given)))
-        unfaithful += bool(
-            {name for name in names if not said.startswith(name)} or support(said, stems(" ".join(given))) < FAITHFUL
-        )
+        told = " ".join([text, *before])
+        known = f"{told} {' '.join(entity.role for entity in premise.entities)}"
+        others = premise.cast[1:] if premise.point_of_view is PointOfView.FIRST else premise.cast
+        strange = strangers(said, known.split()) or any(e.name in said and e.name not in told for e in others)
+        unfaithful += bool(strange or support(said, stems(known)) < FAITHFUL)
         made.append(said)
         wanted.append(note)
     return Notes(tuple(made), tuple(wanted), unfaithful)
@@ -134,7 +135,7 @@ def _cases(seed: int) -> Iterator[tuple[Premise, tuple[str, ...], str, str]]:
         for story, telling in zip(own.stories, own.planned.tellings, strict=True):
             premise = Premise(
                 logline=own.logline, genre=own.planned.genre, tone=telling.tone, cast=tuple(entities), setting=tuple(places),
-                things=tuple(things),
+                things=tuple(things), point_of_view=PointOfView(telling.pov),
             )  # fmt: skip
             naming, summary = Naming(premise.entities), tuple[str, ...]()
             for paragraph in story.paragraphs:

@@ -17,6 +17,7 @@ from finetune.records import Record, draw_curve, read_record
 from prompts.errors import InputError
 
 NOTES = Path(__file__).parent / "card_notes.md"
+SAMPLES = "samples.md"
 READING = Path(__file__).parent / "card_reading.md"
 LICENCES = {
     "tinystories": ("TinyStories (the GPT-4 part)", "CDLA-Sharing-1.0"),
@@ -197,6 +198,8 @@ def card_text(
     """The card as Markdown."""
     hashes = [(f"`{path.name}`", f"`{sha256(path)}`") for path in _model_files(folder)]
     reading = READING.read_text(encoding="utf-8").strip() if READING.is_file() else "Nobody has read them yet."
+    if (folder / SAMPLES).is_file():
+        reading = f"The first ten, none of them chosen, stand in [{SAMPLES}]({SAMPLES}).\n\n{reading}"
     parts = {
         "What it is": _what(records, folder),
         "Data and licences": _data(records),
