@@ -22,8 +22,8 @@ MAX_NAME = 80
 """Longer runs of words are a way of telling, not a name; no sentence could carry them."""
 _DETERMINERS = frozenset("a an the her his their its my our your one two three some another this that every".split())
 _PLACING = frozenset("in at aboard inside on near to into through across outside".split())
-_LEADING = _PLACING | frozenset("after before by during for from of over since under until with".split())
 _BINDING = frozenset("of under beneath behind below with made for above beyond between among without full".split())
+_LEADING = _PLACING | _BINDING | frozenset("after before by during for from over since until".split())
 _BREAKS = frozenset(
     "and or but who whom whose which that when while where because so if as until after before than then by about from not "
     "only just never always meant stuck shut alone afraid beside during to she he they it him them it's against off out up down "
@@ -247,7 +247,7 @@ class _Reader:
             return
         bare = _unquoted(self.text[start:end].partition(" ")[2] or self.text[start:end])
         kind = kind_of(head)
-        subject = not self.seen_verb and not self.mentions and before not in _LEADING | _BINDING
+        subject = not self.seen_verb and not self.mentions and before not in _LEADING
         name, named_end = self._given_name()
         if is_person(head) or (subject and kind in {"item", "beast"}):
             self.mentions.append(Mention(start, named_end or end, "character", name, bare))

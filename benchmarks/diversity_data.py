@@ -27,7 +27,7 @@ from finetune.build.sampled import DrawPlan, draw_responses
 from finetune.config import Settings
 from finetune.data.build import token_counter
 from finetune.data.folder import DataFolder, load_index, read_rows
-from finetune.data.rows import Shares, rows
+from finetune.data.rows import GENERATOR_ALONE, rows
 from finetune.embeddings import Embedder, load_embedder
 from finetune.worlds.model import load_worlds
 from finetune.worlds.teller import tell
@@ -35,7 +35,6 @@ from prompts.errors import InputError
 
 BASE: Final = "bundled"
 SEED: Final = 1_000_500  # of the first story: beyond those that the bundled model learnt from or was measured on
-ONE_PARAGRAPH: Final = Shares(generator=1.0, summarizer=0.0, outline=0.0, premise=0.0, title=0.0)
 _LICENCE: Final = "Fabula's own"
 Say = Callable[[str], None]
 
@@ -103,7 +102,7 @@ def _prompts(plan: Plan, out: Path) -> None:
         for world in load_worlds()[: plan.worlds]:
             for seed in range(SEED, SEED + plan.stories):
                 rng = random.Random(f"{plan.seed}/{world.name}/{seed}")
-                told = rows(tell(world, seed), ONE_PARAGRAPH, rng, count)
+                told = rows(tell(world, seed), GENERATOR_ALONE, rng, count)
                 if fitting := [row for row in told if count(row.prompt) <= plan.prompt]:
                     row = rng.choice(fitting)
                     folder.add(

@@ -36,11 +36,16 @@ SHIPPED: Final = "as shipped"
 FAITHFUL, KEPT, ENDED, SPREAD = 0.03, 0.95, 1.0, 1.25
 
 
+def stages(work: Path) -> list[Path]:
+    """The finished stages, in order."""
+    return sorted(run for run in work.glob("stage*") if run.is_dir() and finished(run))
+
+
 def perplexities(work: Path, most: int) -> dict[str, dict[str, float]]:
     """Per word, by model and held-out set. A stage is measured where its run is finished and its weights are there."""
     sets = {"own stories": model_roles.own_held(), "TinyStories": model_roles.tiny_held(work)}
     asked = {name: model_roles.paragraph_rows(stories, most) for name, stories in sets.items() if stories}
-    runs = [*sorted(run for run in work.glob("stage*") if run.is_dir() and finished(run)), work / PLAIN]
+    runs = [*stages(work), work / PLAIN]
     found: dict[str, dict[str, float]] = {}
     for name, folder in {**{run.name: run / "model" for run in runs}, SHIPPED: BUNDLED}.items():
         if not (folder / "config.json").is_file():
@@ -58,8 +63,8 @@ def varied(work: Path, most: int) -> dict[str, dict[str, float]]:
     """Diversity and quality of the texts of the last supervised stage and of the model that DDPO made of it, if both are here."""
     from benchmarks.model_spread import spread_of
 
-    stages = sorted(run for run in work.glob("stage*") if run.is_dir() and finished(run))
-    folders = {"SFT": stages[-1] / "model", "DDPO": work / PREFERRED / "model"} if stages else {}
+    runs = stages(work)
+    folders = {"SFT": runs[-1] / "model", "DDPO": work / PREFERRED / "model"} if runs else {}
     if not folders or not all((folder / "config.json").is_file() for folder in folders.values()):
         return {}
     asked = model_roles.paragraph_rows(model_roles.own_held(), most)

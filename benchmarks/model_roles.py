@@ -19,10 +19,9 @@ from agents.memory import append_summary
 from agents.naming import Naming
 from agents.summarizer import support, update_summary
 from agents.text import stems
-from benchmarks.diversity_data import ONE_PARAGRAPH
 from finetune.data.build import held_corpus_stories, token_counter
 from finetune.data.corpora import corpora_folder
-from finetune.data.rows import Row, rows, text_prompt
+from finetune.data.rows import GENERATOR_ALONE, Row, rows, text_prompt
 from finetune.stories.check import strangers
 from finetune.stories.model import is_held, written
 from finetune.stories.slots import slotted_all
@@ -57,7 +56,7 @@ def paragraph_rows(stories: list[Story], most: int, seed: int = 0) -> list[Row]:
     """At most ``most`` rows of the generator, drawn from all of ``stories``."""
     count = token_counter(load_tokenizer(BUNDLED))
     rng = random.Random(seed)
-    found = [row for story in stories for row in rows(story, ONE_PARAGRAPH, rng, count)]
+    found = [row for story in stories for row in rows(story, GENERATOR_ALONE, rng, count)]
     fitting = [row for row in found if count(row.prompt) + count(row.completion) < 500]
     return rng.sample(fitting, min(most, len(fitting)))
 

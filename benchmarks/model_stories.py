@@ -9,26 +9,25 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from agents.brief import make_brief
-from agents.engines.base import Request, Sampling
+from agents.brief import Brief, make_brief
+from agents.engines.base import Request
 from agents.engines.embedded import EmbeddedEngine
-from agents.generator import prompt_for, task_for
+from agents.generator import GeneratorSettings, prompt_for, task_for
 from agents.naming import Naming
 from agents.spelling import strange_words
 from agents.text import repetition, whole_sentences
 from finetune.stories import check
 from finetune.stories.model import is_held, written
 from planner.context import ROLES, WriteSettings
-from planner.session import begin, open_story, read_story
+from planner.session import Manuscript, begin, open_story, read_story
 from planner.state import ArcPosition, Beat, Outline, Premise
 from planner.store import Library
 
 PARAGRAPHS: Final = 10
-_SAMPLING: Final = Sampling(temperature=0.6, top_p=0.95, min_p=0.03, repetition_penalty=1.05, max_tokens=168)
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,6 @@ class Told:
     paragraphs: tuple[str, ...]
     ended: bool
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 def premises(number: int) -> list[tuple[str, str, str]]:
     """(genre, tone, logline) of ``number`` premises that no model was trained on, the genres by turns."""
@@ -51,16 +47,20 @@ def premises(number: int) -> list[tuple[str, str, str]]:
     return [(p.planned.genre, p.planned.tellings[0].tone, p.logline) for p in held[:number]]
 
 
+def tell(engine: EmbeddedEngine, brief: Brief, seed: int) -> Manuscript:
+    """The story that the planner writes, in a library that is gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder, Library.open(Path(folder) / "stories.db") as library:
+        row = begin(library, brief, seed, WriteSettings(), {"name": "embedded"})
+        with open_story(library, row, dict.fromkeys(ROLES, engine)) as session:
+            session.write()
+        return read_story(library, row)
+
+
 def planned_and_continued(engine: EmbeddedEngine, number: int, seed: int = 0) -> Iterator[tuple[Told, Told]]:
     """A pair of stories for each of ``number`` premises."""
-    engines = dict.fromkeys(ROLES, engine)
     for place, (genre, tone, logline) in enumerate(premises(number)):
         brief = make_brief(logline=logline, genre=genre, tone=tone, paragraphs=PARAGRAPHS)
-        with tempfile.TemporaryDirectory() as folder, Library.open(Path(folder) / "stories.db") as library:
-            row = begin(library, brief, seed + place, WriteSettings(), {"name": "embedded"})
-            with open_story(library, row, engines) as session:
-                session.write()
-            found = read_story(library, row)
+        found = tell(engine, brief, seed + place)
         assert found.premise is not None
         assert found.outline is not None
         names = tuple(entity.name for entity in found.premise.entities)
@@ -77,11 +77,12 @@ def continued(engine: EmbeddedEngine, premise: Premise, outline: Outline, seed: 
     everyone = tuple(entity.id for entity in premise.entities)
     only = Beat.model_validate({**outline.beats[0].model_dump(), "happens": premise.logline, "on_stage": everyone})
     whole = outline.model_copy(update={"beats": (only,)})
+    _, sampling = GeneratorSettings().resolved(engine.style)
     texts: list[str] = []
     for number in range(PARAGRAPHS):
         task = task_for(premise, whole, ArcPosition(paragraph=number), last=texts[-1] if texts else "")
         request = Request(
-            prompt=prompt_for(engine, task, naming), sampling=_SAMPLING, n=1, seed=1000 * seed + number,
+            prompt=prompt_for(engine, task, naming), sampling=sampling, n=1, seed=1000 * seed + number,
             ban=naming.banned(task.on_stage),
         )  # fmt: skip
         texts.append(whole_sentences(naming.fill(engine.complete(request)[0].text)))

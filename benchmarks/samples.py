@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -19,11 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from agents.brief import make_brief
 from agents.engines.embedded import EmbeddedEngine
+from benchmarks.model_stories import tell
 from finetune.whole import write_whole
-from planner.context import ROLES, WriteSettings
 from planner.manuscript import to_markdown
-from planner.session import begin, open_story, read_story
-from planner.store import Library
 
 SHOWN: Final = 10
 
@@ -34,15 +31,6 @@ def premise() -> str:
     found = re.search(r"^export PREMISE \?= (.+)$", makefile.read_text(encoding="utf-8"), re.MULTILINE)
     assert found is not None
     return found.group(1)
-
-
-def write(engine: EmbeddedEngine, seed: int) -> str:
-    """The story of one seed, in Markdown."""
-    with tempfile.TemporaryDirectory() as folder, Library.open(Path(folder) / "stories.db") as library:
-        row = begin(library, make_brief(logline=premise()), seed, WriteSettings(), {"name": "embedded"})
-        with open_story(library, row, dict.fromkeys(ROLES, engine)) as session:
-            session.write()
-        return to_markdown(read_story(library, row))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     for seed in range(options.seeds):
         path = options.out / f"seed-{seed:02}.md"
         if not path.is_file():
-            write_whole(path, write(engine, seed))
+            write_whole(path, to_markdown(tell(engine, make_brief(logline=premise()), seed)))
         told.append(path.read_text(encoding="utf-8"))
         print(path, flush=True)
     engine.close()

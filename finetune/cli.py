@@ -235,6 +235,7 @@ def export(
     from agents.engines.packed import pack
 
     with _plain_errors():
+        from finetune.records import read_stories
         from finetune.stories.model import written
         from finetune.worlds.model import load_worlds
         from finetune.worlds.themes import write_themes
@@ -242,7 +243,7 @@ def export(
 
         pack(run / "model" if (run / "model").is_dir() else run, out, "slots")
         worlds = load_worlds()
-        write_vocabulary(worlds, out, written())
+        write_vocabulary(worlds, out, written() if read_stories(run) else ())
         write_themes(worlds, out)
         typer.echo(f"packed into {out}")
 

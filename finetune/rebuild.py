@@ -89,6 +89,11 @@ def recipes(plan: Plan) -> list[tuple[Path, Pretrain]]:
     return found
 
 
+def _learns_stories(plan: Plan) -> bool:
+    """Whether a stage reads our own stories: only then are they built, and their words known to the model."""
+    return any(source.folder.name == "stories" for _, recipe in recipes(plan) for source in recipe.data)
+
+
 def _data(plan: Plan, say: Say) -> None:
     data, tokenizer = plan.work / "data", plan.work / "tokenizer"
     if plan.slotted is not None:
@@ -116,7 +121,7 @@ def _data(plan: Plan, say: Say) -> None:
         say("rows of the worlds: building")
         (plan.work / MEASURES).unlink(missing_ok=True)  # measured on the worlds as they were
         build_worlds(data / "worlds", known, plan.stories, folder=plan.worlds)
-    if not plan.worlds_only and not (data / "stories" / "train" / "index.json").is_file():
+    if _learns_stories(plan) and not (data / "stories" / "train" / "index.json").is_file():
         say("rows of our own stories: building")
         build_own(data / "stories", known)
 
@@ -149,7 +154,7 @@ def rebuild(plan: Plan, say: Say = print) -> Path:
     model = stages[-1][0] / "model"
     say(f"export: {plan.out}")
     pack(model, plan.out, "slots")
-    write_vocabulary(load_worlds(plan.worlds), plan.out, () if plan.worlds_only else written())
+    write_vocabulary(load_worlds(plan.worlds), plan.out, written() if _learns_stories(plan) else ())
     write_themes(load_worlds(plan.worlds), plan.out)
     say("evaluation of the packed model")
     packed = plan.work / "packed.json"

@@ -50,6 +50,13 @@ def finished(run: Path) -> bool:
     return (run / "result.json").is_file()
 
 
+def read_stories(run: Path) -> bool:
+    """Whether ``run`` learnt from our own stories; what is no run of pretraining did not."""
+    path = run / "run.json"
+    data = json.loads(path.read_text())["recipe"].get("data") if path.is_file() else None
+    return isinstance(data, list) and any(Path(source["folder"]).name == "stories" for source in data)
+
+
 def read_record(run: Path) -> Record:
     """Raises ``InputError`` where ``run`` is no folder of a run that came to a checkpoint."""
     try:

@@ -22,7 +22,7 @@ from finetune.data.corpora import read
 from finetune.data.derive import derive
 from finetune.data.folder import DataFolder
 from finetune.data.names import lowercase_words
-from finetune.data.rows import CountTokens, Shares, rows, text_rows
+from finetune.data.rows import GENERATOR_ALONE, CountTokens, Shares, rows, text_rows
 from finetune.data.shards import ShardWriter
 from finetune.stories.model import FOLDER as WRITTEN
 from finetune.stories.model import is_held as is_held_premise
@@ -163,12 +163,11 @@ def build_plain(out: Path, tokenizer: Tokenizer, folder: Path | None = None, con
 
 def build_prompts(out: Path, count: CountTokens, folder: Path | None = None, replace: bool = False) -> dict[str, Any]:
     """Generator rows of our own stories that are trained on, as a data set for ``fabula data responses``; returns its index."""
-    shares = Shares(generator=1.0, summarizer=0.0, outline=0.0, premise=0.0, title=0.0)
     with DataFolder(out, "sft", 0.0, replace) as data:
         for premise in written(folder or WRITTEN):
             if not is_held_premise(premise.id):
                 for story in slotted(premise):
-                    for row in rows(story, shares, random.Random(premise.id), count):
+                    for row in rows(story, GENERATOR_ALONE, random.Random(premise.id), count):
                         data.add(
                             {"prompt": row.prompt, "completion": row.completion, "task": row.task, "group": premise.id,
                              "source": "own stories", "licence": "Apache-2.0"}

@@ -42,6 +42,9 @@ class Shares:
     title: float = 0.2
 
 
+GENERATOR_ALONE: Final = Shares(generator=1.0, summarizer=0.0, outline=0.0, premise=0.0, title=0.0)
+
+
 def _row(row_task: str, prompt_file: str, completion: str, **variables: Any) -> Row:
     system, text = render(prompt_file, "slots", **variables)
     return Row(row_task, system + text, completion)

@@ -60,8 +60,7 @@ def strangers(text: str, names: Iterable[str]) -> set[str]:
 
 
 def _names(premise: WrittenPremise) -> set[str]:
-    said = [*(p.name for p in premise.cast), *premise.places, *(t.name for t in premise.things)]
-    return {word for name in said for word in re.findall(r"[A-Z][a-z]+", name)}
+    return {word for name in premise.names for word in re.findall(r"[A-Z][a-z]+", name)}
 
 
 def _text_faults(text: str, premise: WrittenPremise, pov: str) -> Iterator[str]:
@@ -90,14 +89,13 @@ def _line_faults(line: str, sort: str) -> Iterator[str]:
 
 
 def _fact_faults(paragraph: WrittenParagraph, premise: WrittenPremise, before: str, hero: str) -> Iterator[str]:
-    known = {p.name for p in premise.cast} | set(premise.places) | {t.name for t in premise.things}
     for fact in paragraph.facts:
         match = _FACT.fullmatch(fact)
         if not match:
             yield f"the fact {fact!r} has none of the forms: X at Y, X has Y, X likes Y, X is word, X knows that, X dead"
             continue
         for name in filter(None, (match["who"], match["what"])):
-            if name not in known:
+            if name not in premise.names:
                 yield f"the fact {fact!r} speaks of {name!r}, which is neither cast nor place nor thing"
             elif name.lower() not in before.lower() and name != hero:
                 yield f"the fact {fact!r} speaks of {name!r}, which no text has named yet"

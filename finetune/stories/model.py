@@ -73,6 +73,11 @@ class WrittenPremise(_Model):
     def planned(self) -> PremisePlan:
         return plan()[self.id]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the texts call its people, places and things."""
+        return (*(p.name for p in self.cast), *self.places, *(t.name for t in self.things))
+
 
 def load_premise(path: Path) -> WrittenPremise:
     """Read one file. Raises ``StoryError``."""
@@ -106,15 +111,3 @@ def written(folder: Path = FOLDER) -> Iterator[WrittenPremise]:
 def is_held(premise_id: str) -> bool:
     """Whether a premise is kept out of training: every tenth one of each genre, so whole premises are held out."""
     return int(premise_id.rsplit("-", 1)[1]) % 10 == 5
-
-
-__all__ = [
-    "FOLDER",
-    "StoryError",
-    "WrittenParagraph",
-    "WrittenPremise",
-    "WrittenStory",
-    "is_held",
-    "load_premise",
-    "written",
-]

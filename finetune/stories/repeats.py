@@ -27,8 +27,7 @@ def shingles(text: str, size: int = SHINGLE) -> set[tuple[str, ...]]:
 
 def slotless(premise: WrittenPremise, text: str) -> str:
     """The text with every name of the premise as a mere <name>."""
-    said = [*(p.name for p in premise.cast), *premise.places, *(t.name for t in premise.things)]
-    for name in sorted(said, key=len, reverse=True):
+    for name in sorted(premise.names, key=len, reverse=True):
         text = re.sub(rf"\b{re.escape(name)}\b", "<name>", text, flags=re.IGNORECASE)
     return text
 
