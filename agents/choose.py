@@ -73,11 +73,12 @@ def judge(
     first_person: bool = False,
     findings: Sequence[Finding] | None = None,
     strange: int = 0,
+    faults: int = 0,
     weights: Weights | None = None,
 ) -> Score:
     """Score one candidate; ``wanted`` are the names that the beat speaks of, ``before`` what must not be said again.
 
-    ``strange`` counts its words that are none (see agents/spelling.py).
+    ``strange`` counts its words that are none (see agents/spelling.py), ``faults`` what else is wrong with its form.
     """
     weights = weights or Weights()
     lowered = text.lower()
@@ -85,7 +86,7 @@ def judge(
     asked = stems(beat) - {stem for name in wanted for stem in stems(name)}
     kept = len(asked & stems(text)) / len(asked) if asked else 1.0
     repeated = repetition(text, before)
-    form = form_faults(text, cut, first_person)
+    form = form_faults(text, cut, first_person) + faults
     likelihood = mean_logprob if mean_logprob is not None else 0.0
     total = (
         weights.likelihood * likelihood + weights.names * names + weights.beat * kept

@@ -17,6 +17,7 @@ from agents.engines.base import Completion, Engine, OnText, Prompt, Request, Sam
 from agents.lexicon import known_genre
 from agents.memory import TONE_TOKENS, fitted, shorten
 from agents.naming import Naming, cast_lines
+from agents.prose import stray_pronouns
 from agents.spelling import strange_words
 from agents.text import whole_sentences
 from planner.state import ArcPosition, Beat, Entity, EntityKind, Finding, Line, Model, Outline, PointOfView, Premise
@@ -64,7 +65,10 @@ class GeneratorSettings(Model):
 
 
 class Task(Model):
-    """Everything that the generator may see for one paragraph. ``facts`` are sentences that must stay true."""
+    """Everything that the generator may see for one paragraph. ``facts`` are sentences that must stay true.
+
+    ``recent`` are the paragraphs up to the last one: no prompt shows them, but a candidate that tells them again is passed over.
+    """
 
     premise: Premise
     outline_beats: int
@@ -73,6 +77,7 @@ class Task(Model):
     on_stage: tuple[Entity, ...]
     summary: str = ""
     last: str = ""
+    recent: str = ""
     facts: tuple[Line, ...] = ()
     objections: tuple[Line, ...] = ()
     note: str = ""
@@ -174,16 +179,19 @@ def choose(
     if small:
         weights = weights.model_copy(update={"likelihood": _TRUST * weights.likelihood})
     wanted = _wanted(task, naming)
-    before = f"{task.summary} {task.last}"
+    before = f"{task.summary} {task.recent or task.last}"
+    pronouns = {entity.pronouns for entity in task.premise.cast}
     texts, scores = [], []
     for completion in completions:
         cut = completion.finish == "length"
         text = text_of(completion, naming)
         mean = completion.logprob / max(completion.tokens, 1) if completion.logprob is not None else None
         strange = len(strange_words(text, _given(task))) if small else 0
+        strays = stray_pronouns(text, pronouns, task.last) if small else 0
         scores.append(
             judge(text, mean_logprob=mean, wanted=wanted, beat=task.beat.happens, before=before, cut=cut,
-                  first_person=task.premise.point_of_view is PointOfView.FIRST, strange=strange, weights=weights)
+                  first_person=task.premise.point_of_view is PointOfView.FIRST, strange=strange, faults=strays,
+                  weights=weights)
         )  # fmt: skip
         texts.append(text)
     # Findings only lower a score, so the best is known as soon as the one in front has been examined.

@@ -6,7 +6,10 @@ Speech is left out on purpose: what people say may be a lie, a plan or a joke, a
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from typing import Final
 
+from agents.lexicon import pronoun_of
 from agents.text import sentences
 
 # Verbs of an act that only the living do, past and present.
@@ -22,6 +25,10 @@ MOVES = (
     "drove|followed|hurried|crossed|reached|entered|arrived|crept|swam|rowed|carried|travelled|traveled|marched|stepped|"
     "back|home|on the way|set out|headed|led|brought|moved|down|up|out|over|journey|road|path|walk"
 )
+_PRONOUNS: Final = {
+    "she": re.compile(r"\b(?:she|her|hers|herself)\b", re.IGNORECASE),
+    "he": re.compile(r"\b(?:he|him|his|himself)\b", re.IGNORECASE),
+}
 _SPEECH = re.compile(r"[\"“][^\"”]*[\"”]")
 
 
@@ -33,3 +40,14 @@ def without_speech(text: str) -> str:
 def sentences_without_speech(text: str) -> list[str]:
     """The sentences of the narration."""
     return sentences(without_speech(text))
+
+
+def stray_pronouns(text: str, pronouns: Collection[str], before: str = "") -> int:
+    """How many of "she" and "he" the narration of ``text`` uses of nobody (0 to 2).
+
+    ``pronouns`` are those of the story's own people. A man or a woman who is spoken of in ``text`` or in ``before`` counts too.
+    """
+    narrated = without_speech(text)
+    used = [p for p, forms in _PRONOUNS.items() if p not in pronouns and forms.search(narrated)]
+    others = {pronoun_of(word) for word in re.findall(r"[a-z]+", f"{before} {text}".lower())} if used else set()
+    return sum(pronoun not in others for pronoun in used)

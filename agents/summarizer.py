@@ -15,7 +15,7 @@ from agents.memory import SUMMARY_TOKENS, append_summary, shorten
 from agents.naming import Naming
 from agents.spelling import strange_words
 from agents.text import sentences, stems, whole_sentences
-from planner.state import Entity, Premise, Summary
+from planner.state import Entity, PointOfView, Premise, Summary
 from prompts.load import render
 
 _NOTE = Sampling(temperature=0.3, max_tokens=48)
@@ -77,13 +77,17 @@ def _append_note(
         paragraph=shorten(naming.slotted(paragraph), engine.count_tokens, _PARAGRAPH),
     )
     request = Request(prompt=Prompt(text=text), sampling=_NOTE, n=_CANDIDATES, seed=seed, ban=naming.banned(on_stage))
-    given = [paragraph, *summary.sentences, *(_card(entity) for entity in premise.entities)]
+    # What nobody has told yet, a goal or a trait on the premise's cards, is no news of this paragraph.
+    given = [paragraph, *summary.sentences, *(entity.role for entity in premise.entities)]
     known = stems(" ".join(given))
+    met = {entity.id for entity in naming.named(naming.slotted(" ".join((paragraph, *summary.sentences))))}
+    if premise.point_of_view is PointOfView.FIRST:
+        met.add(premise.cast[0].id)
     # Each whole note and how much of it is true, the likeliest first.
     faithful = {
         note: support(words, known)
         for note in (" ".join(c.text.split()) for c in _likeliest(engine.complete(request)))
-        if _in_words(words := naming.fill(note), given)
+        if _in_words(words := naming.fill(note), given) and met.issuperset(e.id for e in naming.named(note))
     }
     if next(iter(faithful), None) == "" and before:
         note = ""  # the likeliest of all says that the paragraph adds nothing to remember
@@ -104,10 +108,6 @@ def _likeliest(written: Sequence[Completion]) -> list[Completion]:
 def _in_words(note: str, given: Sequence[str]) -> bool:
     """Whether a note is made of words: what the small model garbles has figures and signs in it, or words that are none."""
     return not _GARBLED.search(note) and not strange_words(note, given)
-
-
-def _card(entity: Entity) -> str:
-    return " ".join((entity.name, entity.role, *entity.traits, entity.goal))
 
 
 def support(note: str, known: frozenset[str]) -> float:

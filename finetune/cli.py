@@ -71,9 +71,7 @@ def model(
     corpora: CorporaOption = None,
     minutes: Annotated[list[float] | None, typer.Option(help="Length of a stage; once for each, in order.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the packed model and its card.")] = SMALL,
-    config: Annotated[
-        str, typer.Option(help="small (four stages on a CPU), stories (six), gpu (one), or a YAML file.")
-    ] = "small",
+    config: Annotated[str, typer.Option(help="small (five stages on a CPU), gpu (one), or a YAML file.")] = "small",
     worlds_only: Annotated[bool, typer.Option(help="Train in one stage on the story worlds alone.")] = False,
     work: Annotated[Path, typer.Option(help="Folder for data, tokenizer and runs.")] = RUNS,
 ) -> None:
@@ -108,7 +106,7 @@ def corpora_command(
 
 @data_app.command("build")
 def build(
-    part: Annotated[str, typer.Argument(help="corpora, worlds, stories, all; plain, prompts")] = "all",
+    part: Annotated[str, typer.Argument(help="corpora, worlds, varied, stories, all; plain, prompts")] = "all",
     *,
     slotted: Path = RUNS / "data" / "slotted.jsonl",
     tokenizer: Path = RUNS / "tokenizer",
@@ -123,13 +121,15 @@ def build(
     from finetune.tokenizer import load_tokenizer
 
     with _plain_errors():
-        if part not in {"corpora", "worlds", "stories", "plain", "prompts", "all"}:
-            raise typer.BadParameter("choose corpora, worlds, stories or all; or plain or prompts")
+        if part not in {"corpora", "worlds", "varied", "stories", "plain", "prompts", "all"}:
+            raise typer.BadParameter("choose corpora, worlds, varied, stories or all; or plain or prompts")
         known = load_tokenizer(tokenizer)
         if part in {"corpora", "all"}:
             _report(made.build_corpora(slotted, out / "corpora", known), samples)
         if part in {"worlds", "all"}:
             _report(made.build_worlds(out / "worlds", known, stories, folder=worlds, skip_faulty=skip_faulty), samples)
+        if part in {"varied", "all"}:
+            _report(made.build_varied(out / "varied", known, folder=worlds), samples)
         if part in {"stories", "all"}:
             _report(made.build_own(out / "stories", known), samples)
         if part == "plain":

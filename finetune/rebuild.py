@@ -14,7 +14,7 @@ from pathlib import Path
 from agents.engines.packed import pack
 from finetune.card import write_card
 from finetune.config import Pretrain, load_config
-from finetune.data.build import build_corpora, build_own, build_worlds, slot_corpora, tokenizer_texts
+from finetune.data.build import build_corpora, build_own, build_varied, build_worlds, slot_corpora, tokenizer_texts
 from finetune.data.corpora import corpora_folder, need_corpora
 from finetune.data.shards import has_rows
 from finetune.evaluate import evaluate_packed
@@ -35,18 +35,18 @@ STAGES = {
         "pretrain_small_stage2.yaml",
         "pretrain_small_stage3.yaml",
         "pretrain_small_stage4.yaml",
+        "pretrain_small_stage5.yaml",
     ),
     "gpu": ("pretrain_small_gpu.yaml",),
     "worlds": ("pretrain_small_worlds.yaml",),
 }
-STAGES["stories"] = (*STAGES["small"], "pretrain_small_stage5.yaml", "pretrain_small_stage6.yaml")
 MEASURES = "worlds.json"
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make and from what. ``config`` is small, stories, gpu or a YAML file; ``work`` keeps all that lies between."""
+    """What to make and from what. ``config`` is small, gpu or a YAML file; ``work`` keeps all that lies between."""
 
     out: Path
     work: Path = Path("runs")
@@ -80,7 +80,7 @@ def recipes(plan: Plan) -> list[tuple[Path, Pretrain]]:
     for number, (path, minutes) in enumerate(zip(paths, wished, strict=True), 1):
         recipe = load_config(path, minutes=minutes)
         sources = [s.model_copy(update={"folder": plan.work / "data" / s.folder.name}) for s in recipe.data]
-        sources = [s for s in sources if s.folder.name == "worlds" or not plan.worlds_only]
+        sources = [s for s in sources if s.folder.name in {"worlds", "varied"} or not plan.worlds_only]
         if not sources:
             raise InputError(f"{path} uses no story worlds, so --worlds-only leaves it nothing to learn from.")
         moved = {"tokenizer": plan.work / "tokenizer", "data": sources, "init": found[-1][0] if found else None}
@@ -89,9 +89,9 @@ def recipes(plan: Plan) -> list[tuple[Path, Pretrain]]:
     return found
 
 
-def _learns_stories(plan: Plan) -> bool:
-    """Whether a stage reads our own stories: only then are they built, and their words known to the model."""
-    return any(source.folder.name == "stories" for _, recipe in recipes(plan) for source in recipe.data)
+def _reads(plan: Plan, name: str) -> bool:
+    """Whether a stage reads the data set ``name``: only then is it built, or the words of our stories known to the model."""
+    return any(source.folder.name == name for _, recipe in recipes(plan) for source in recipe.data)
 
 
 def _data(plan: Plan, say: Say) -> None:
@@ -121,7 +121,10 @@ def _data(plan: Plan, say: Say) -> None:
         say("rows of the worlds: building")
         (plan.work / MEASURES).unlink(missing_ok=True)  # measured on the worlds as they were
         build_worlds(data / "worlds", known, plan.stories, folder=plan.worlds)
-    if _learns_stories(plan) and not (data / "stories" / "train" / "index.json").is_file():
+    if _reads(plan, "varied") and not (data / "varied" / "train" / "index.json").is_file():
+        say("rows of the worlds under varied prompts: building")
+        build_varied(data / "varied", known, folder=plan.worlds)
+    if _reads(plan, "stories") and not (data / "stories" / "train" / "index.json").is_file():
         say("rows of our own stories: building")
         build_own(data / "stories", known)
 
@@ -154,7 +157,7 @@ def rebuild(plan: Plan, say: Say = print) -> Path:
     model = stages[-1][0] / "model"
     say(f"export: {plan.out}")
     pack(model, plan.out, "slots")
-    write_vocabulary(load_worlds(plan.worlds), plan.out, written() if _learns_stories(plan) else ())
+    write_vocabulary(load_worlds(plan.worlds), plan.out, written() if _reads(plan, "stories") else ())
     write_themes(load_worlds(plan.worlds), plan.out)
     say("evaluation of the packed model")
     packed = plan.work / "packed.json"

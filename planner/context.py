@@ -24,6 +24,7 @@ from planner.world import WorldCache
 from prompts.errors import WritingStopped
 
 Role = Literal["premise", "outline", "generator", "summarizer", "continuity"]
+_RECENT = 12
 ROLES: tuple[Role, ...] = ("premise", "outline", "generator", "summarizer", "continuity")
 
 
@@ -107,6 +108,10 @@ class Context:
         if self._last[0] != paragraph:
             self.remember(paragraph, self.library.paragraph(paragraph).text)
         return self._last[1]
+
+    def recent(self, head: str | None) -> str:
+        """The text of the newest paragraphs up to ``head``, as many as a repetition would be noticed in."""
+        return "\n".join(row.text for row in self.library.path(head, _RECENT))
 
     def remember(self, paragraph: str, text: str) -> None:
         self._last = (paragraph, text)

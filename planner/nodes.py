@@ -12,6 +12,7 @@ from langgraph.types import Command, interrupt
 from agents import generator
 from agents import outline as outliner
 from agents import premise as premiser
+from agents.steps import Planned
 from planner import arc, events
 from planner.absorb import Plan, absorb, decided, examine, remember, seed_for
 from planner.context import Context
@@ -48,7 +49,7 @@ def outline(state: StoryState, runtime: Run) -> StoryState:
     run = runtime.context
     premise = run.library.premise(_known(state.get("premise")))
     steps = arc.steps_for(arc.load_shape(run.brief.arc), run.brief.paragraphs)
-    planned = [outliner.Planned.model_validate(step.model_dump()) for step in steps]
+    planned = [Planned.model_validate(step.model_dump()) for step in steps]
 
     def plan(engine: Recorded, *attempt: int) -> Outline:
         number = count(1)
@@ -71,15 +72,16 @@ def generate(state: StoryState, runtime: Run) -> StoryState:
     head = state.get("head")
     last = run.text_of(head) if head else ""
     rejected = state.get("draft")
+    engine = run.engine("generator", "generate", story=state["story"], head=head, attempt=attempt)
     task = generator.task_for(
         premise, outline, position, summary=state["summary"].text, last=last,
+        recent=run.recent(head) if engine.style == "slots" else "",
         facts=tuple(run.worlds.at(run.library, state["story"], head).sentences(premise.entities)),
         objections=tuple(f.message for f in rejected.findings) if rejected and attempt else (),
         note=state.get("note", ""), instruction=_wish(state),
     )  # fmt: skip
     run.examined.clear()
     run.listen(events.Writing(position, task.beat, attempt))
-    engine = run.engine("generator", "generate", story=state["story"], head=head, attempt=attempt)
     written = generator.write(
         engine, task, run.generator, seed_for(run, position.paragraph, attempt),
         check=lambda text: _examine(run, state, text)[1], on_text=run.hear if run.streams else None,

@@ -22,8 +22,9 @@ from finetune.data.corpora import read
 from finetune.data.derive import derive
 from finetune.data.folder import DataFolder
 from finetune.data.names import lowercase_words
-from finetune.data.rows import GENERATOR_ALONE, CountTokens, Shares, rows, text_rows
+from finetune.data.rows import GENERATOR_ALONE, CountTokens, Row, Shares, rows, text_rows
 from finetune.data.shards import ShardWriter
+from finetune.data.varied import Noise, fewer_slots
 from finetune.stories.model import FOLDER as WRITTEN
 from finetune.stories.model import is_held as is_held_premise
 from finetune.stories.model import written
@@ -150,6 +151,32 @@ def build_worlds(
     return _write(told, out / "train", tokenizer, Shares(), context, source="worlds", stories_a_world=stories)
 
 
+def varied_stories(folder: Path | None, stories: int, held_out: bool) -> Iterator[tuple[Story, random.Random, Noise]]:
+    """``stories`` tellings of every world with the noise that their rows are asked with (``finetune.data.varied``)."""
+    traits = sorted({t for world in load_worlds(folder) for role in world.cast.values() for t in role.traits})
+    odd: list[str] = []
+    for place, whole in enumerate(world_stories(folder, stories, held_out)):
+        rng = random.Random(f"{'held' if held_out else 'train'}/{whole.world}/{place}")
+        story = fewer_slots(whole, traits, rng)
+        yield story, rng, Noise(story, rng, tuple(odd))
+        odd = [*odd[-40:], rng.choice(story.paragraphs).beat]
+
+
+def build_varied(
+    out: Path, tokenizer: Tokenizer, stories: int = 110, held: int = 5, folder: Path | None = None, context: int = 512
+) -> dict[str, Any]:
+    """``build_worlds`` with prompts as they come in use."""
+    found: dict[str, Any] = {}
+    for split, number in (("held", held), ("train", stories)):
+        writer, count = ShardWriter(out / split, tokenizer, context), token_counter(tokenizer)
+        for story, rng, noise in varied_stories(folder, number, split == "held"):
+            added = list(rows(story, Shares(), rng, count, noise))
+            writer.add(added)
+            writer.counts[f"rows of {story.world}"] += len(added)
+        found = writer.close(source="worlds, prompts varied", stories_a_world=number, varied=True)
+    return found
+
+
 def build_plain(out: Path, tokenizer: Tokenizer, folder: Path | None = None, context: int = 512) -> dict[str, Any]:
     """Our own stories as mere text (``text_rows``), split as ``build_own`` splits them."""
     found: dict[str, Any] = {}
@@ -161,18 +188,29 @@ def build_plain(out: Path, tokenizer: Tokenizer, folder: Path | None = None, con
     return found
 
 
-def build_prompts(out: Path, count: CountTokens, folder: Path | None = None, replace: bool = False) -> dict[str, Any]:
-    """Generator rows of our own stories that are trained on, as a data set for ``fabula data responses``; returns its index."""
+def build_prompts(
+    out: Path, count: CountTokens, folder: Path | None = None, replace: bool = False, worlds: int = 24
+) -> dict[str, Any]:
+    """Generator rows of our own stories that are trained on and of ``worlds`` tellings of every world, as a data set for
+    ``fabula data responses``; returns its index."""
     with DataFolder(out, "sft", 0.0, replace) as data:
-        for premise in written(folder or WRITTEN):
-            if not is_held_premise(premise.id):
-                for story in slotted(premise):
-                    for row in rows(story, GENERATOR_ALONE, random.Random(premise.id), count):
-                        data.add(
-                            {"prompt": row.prompt, "completion": row.completion, "task": row.task, "group": premise.id,
-                             "source": "own stories", "licence": "Apache-2.0"}
-                        )  # fmt: skip
+        for row, group, source in _asked(count, folder or WRITTEN, worlds):
+            data.add(
+                {"prompt": row.prompt, "completion": row.completion, "task": row.task, "group": group, "source": source,
+                 "licence": "Apache-2.0"}
+            )  # fmt: skip
         return data.finish(style="slots")
+
+
+def _asked(count: CountTokens, folder: Path, worlds: int) -> Iterator[tuple[Row, str, str]]:
+    for premise in written(folder):
+        if not is_held_premise(premise.id):
+            for story in slotted(premise):
+                for row in rows(story, GENERATOR_ALONE, random.Random(premise.id), count):
+                    yield row, premise.id, "own stories"
+    for story, rng, noise in varied_stories(None, worlds, False):
+        for row in rows(story, GENERATOR_ALONE, rng, count, noise):
+            yield row, f"{story.world} {story.logline}", "worlds"
 
 
 def build_own(out: Path, tokenizer: Tokenizer, folder: Path | None = None, context: int = 512) -> dict[str, Any]:

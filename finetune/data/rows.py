@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from agents.memory import append_summary
+from finetune.data.varied import Noise
 from finetune.worlds.teller import Member, Story
 from prompts.control import END
 from prompts.load import render
@@ -77,29 +78,39 @@ def premise_json(story: Story) -> str:
     )
 
 
-def _paragraph_rows(story: Story, shares: Shares, rng: random.Random, count: CountTokens) -> Iterator[Row]:
+def _paragraph_rows(
+    story: Story, shares: Shares, rng: random.Random, count: CountTokens, noise: Noise | None
+) -> Iterator[Row]:
     cast = split_members(story)[0]
     total = sum(p.part == 1 for p in story.paragraphs)
     summary: tuple[str, ...] = ()
-    last, number = "", 0
+    texts: list[str] = []
+    number = 0
     for paragraph in story.paragraphs:
         number += paragraph.part == 1
-        remembered = " ".join(summary)
+        remembered, last, purpose, at = (
+            " ".join(summary),
+            texts[-1] if texts else "",
+            paragraph.purpose,
+            (number, total),
+        )
+        if noise:
+            last, purpose, at = noise.last(last, texts), noise.purpose(purpose), noise.place(number, total)
         if paragraph.text and (last or number == 1) and rng.random() < shares.generator:
             yield _row(
                 "generator", "generator/paragraph", paragraph.text, **_tags(story, rng), pov=story.pov, tense=story.tense,
-                cast=cast, summary=remembered, last=last, purpose=paragraph.purpose, number=number, total=total,
+                cast=cast, summary=remembered, last=last, purpose=purpose, number=at[0], total=at[1],
                 part=paragraph.part, parts=paragraph.parts, beat=paragraph.beat, stage=paragraph.stage,
             )  # fmt: skip
         if paragraph.text and (paragraph.summary or paragraph.part > 1) and rng.random() < shares.summarizer:
             yield _row(
                 "summarizer", "summarizer/update", paragraph.summary, summary=remembered, paragraph=paragraph.text
             )
-        summary = append_summary(summary, paragraph.summary, count)
-        last = paragraph.text
+        summary = append_summary(summary, noise.note(paragraph) if noise else paragraph.summary, count)
+        texts.append(paragraph.text)
 
 
-def _outline_rows(story: Story, shares: Shares, rng: random.Random) -> Iterator[Row]:
+def _outline_rows(story: Story, shares: Shares, rng: random.Random, noise: Noise | None) -> Iterator[Row]:
     if not story.logline:
         return
     cast, places, things = split_members(story)
@@ -110,17 +121,25 @@ def _outline_rows(story: Story, shares: Shares, rng: random.Random) -> Iterator[
     for number, paragraph in enumerate(beats, 1):
         if paragraph.beat.endswith(_ENDS) and rng.random() < shares.outline:
             done = [p.beat for p in beats[: number - 1] if p.beat.endswith(_ENDS)]
+            purpose, at = paragraph.purpose, (number, len(beats))
+            if noise:
+                done, purpose, at = noise.done(done), noise.purpose(purpose), noise.place(*at)
             yield _row(
                 "outline", "outline/beat", paragraph.beat, **_tags(story, rng), cast=cast, stage=stage, logline=story.logline,
-                done=done if len(done) <= DONE_KEPT + 1 else [done[0], *done[-DONE_KEPT:]], purpose=paragraph.purpose,
-                number=number, total=len(beats),
+                done=done if len(done) <= DONE_KEPT + 1 else [done[0], *done[-DONE_KEPT:]], purpose=purpose,
+                number=at[0], total=at[1],
             )  # fmt: skip
 
 
-def rows(story: Story, shares: Shares, rng: random.Random, count: CountTokens) -> Iterator[Row]:
-    """Every row that ``story`` gives under ``shares``; ``count`` counts tokens for the summary's budget."""
-    yield from _paragraph_rows(story, shares, rng, count)
-    yield from _outline_rows(story, shares, rng)
+def rows(
+    story: Story, shares: Shares, rng: random.Random, count: CountTokens, noise: Noise | None = None
+) -> Iterator[Row]:
+    """Every row that ``story`` gives under ``shares``; ``count`` counts tokens for the summary's budget.
+
+    ``noise`` changes what the paragraphs and beats are asked with, never what is answered.
+    """
+    yield from _paragraph_rows(story, shares, rng, count, noise)
+    yield from _outline_rows(story, shares, rng, noise)
     if story.logline:
         cast = split_members(story)[0]
         if cast and cast[0].name and rng.random() < shares.premise:

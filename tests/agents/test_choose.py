@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agents.choose import Score, Weights, form_faults, judge
+from agents.prose import stray_pronouns
 from planner.state import Finding, Severity
 
 GOOD = (
@@ -86,3 +87,19 @@ def test_nothing_wanted_counts_as_all_there() -> None:
 def test_names_count_in_any_case_and_are_not_counted_again_as_words_of_the_beat() -> None:
     assert score("THE MILL burned.", wanted=["the mill"], beat="The mill burns.").names == 1.0
     assert score("Mara sang.", beat="Mara sings.").beat == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "pronouns", "before", "strays"),
+    [
+        ("He did not know why.", {"she"}, "", 1),
+        ("He did not know why.", {"she", "he"}, "", 0),
+        ("The boy did not know why, and he said so.", {"she"}, "", 0),
+        ("He did not know why.", {"she"}, "A boy came in.", 0),
+        ('"He is late," said Mara.', {"she"}, "", 0),
+        ("She took his hand, and he took hers.", {"they"}, "", 2),
+        ("The rain went on. Their lamp was out.", {"she"}, "", 0),
+    ],
+)
+def test_a_pronoun_of_nobody_in_the_story_is_noticed(text: str, pronouns: set[str], before: str, strays: int) -> None:
+    assert stray_pronouns(text, pronouns, before) == strays

@@ -10,7 +10,8 @@ from agent_samples import CLOCK, HARBOUR, MARA, MILL, PREMISE, TOBIAS, Recorder
 from jsonschema import Draft202012Validator, ValidationError
 
 from agents.engines.base import Completion, OnText, Request
-from agents.outline import Planned, outline_schema, plan_outline, stage_of
+from agents.outline import outline_schema, plan_outline
+from agents.steps import Planned, stage_of
 from planner.state import Beat, Outline
 from prompts.errors import BadOutput
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from agent_samples import MARA, PREMISE, TOBIAS, SlotsRecorder
 
+from agents.beats import CANDIDATES as _CANDIDATES
 from agents.engines.base import Request
-from agents.outline import _CANDIDATES, Planned, plan_outline
+from agents.outline import plan_outline
+from agents.steps import Planned
 from planner.state import MAX_LINE, Beat, Outline
 from prompts.slots import slot_tokens
 
@@ -174,3 +176,54 @@ def test_a_long_arc_keeps_the_prompt_bounded() -> None:
     assert "number10." in told
     assert "number48." in told
     assert "number30." not in told
+
+
+def test_an_outline_whose_beats_hang_together_wins_over_a_likelier_first_beat() -> None:
+    """The first beat that is likelier leads where the model has nothing sure to say; the other goes on surely."""
+
+    def script(request: Request, index: int) -> tuple[str, float]:
+        if request.seed == 10:
+            return ("<he2> burns letters.", -0.1) if index % 2 else ("<she1> mends a broken sail.", -0.3)
+        if "burns" in request.prompt.text:
+            return f"<he2> eats cloud number{request.seed} under stairs.", -3.0
+        return {11: "<she1> crosses deep water alone.", 12: "<he2> opens his door again."}[request.seed], -0.1
+
+    engine = SlotsRecorder(lambda request, index: script(request, index)[0])
+    complete = engine.complete
+
+    def weighed(request: Request, on_text: Any = None) -> Any:
+        done = complete(request, on_text)
+        return [
+            completion.model_copy(update={"logprob": script(request, index)[1] * completion.tokens})
+            for index, completion in enumerate(done)
+        ]
+
+    engine.complete = weighed  # type: ignore[method-assign]
+    beats = planned(engine).beats
+    assert beats[0].happens == "Mara mends a broken sail."
+    assert [beat.happens for beat in beats[1:]] == [
+        "Mara crosses deep water alone.", "Tobias opens his door again.",
+    ]  # fmt: skip
+
+
+def test_where_the_model_is_unsure_the_beat_before_takes_the_paragraphs() -> None:
+    def weighed(engine: SlotsRecorder) -> SlotsRecorder:
+        complete = engine.complete
+
+        def unsure(request: Request, on_text: Any = None) -> Any:
+            nats = 4.0 if "<|beat|>rising" in request.prompt.text else 0.1
+            return [done.model_copy(update={"logprob": -nats * done.tokens}) for done in complete(request, on_text)]
+
+        engine.complete = unsure  # type: ignore[method-assign]
+        return engine
+
+    steps = tuple(step.model_copy(update={"paragraphs": 1}) for step in STEPS)
+    lines = {
+        10: "<she1> misses <item1> in <place1>.",
+        11: "<he2> hides by a river.",
+        12: "<she1> and <he2> make peace.",
+    }
+    seen: list[Beat] = []
+    outline = planned(weighed(SlotsRecorder(lambda request, index: lines[request.seed])), steps, seen.append)
+    assert [(beat.purpose, beat.paragraphs) for beat in outline.beats] == [("setup", 2), ("resolution", 1)]
+    assert seen == list(outline.beats)

@@ -91,6 +91,17 @@ def test_where_no_note_is_true_the_paragraph_speaks_for_itself(note: str) -> Non
     assert noted(note).sentences[-1] == "Mara met Tobias at the mill."
 
 
+@pytest.mark.parametrize(
+    "note",
+    [
+        "<she1> met <he2> at <place2>.",  # nobody has been at the harbour yet
+        "<she1>, the stubborn and kind <role1>, hoped to go home.",  # her card says so, no text does
+    ],
+)
+def test_a_note_knows_what_was_told_and_no_more(note: str) -> None:
+    assert noted(note).sentences[-1] == "Mara met Tobias at the mill."
+
+
 def test_what_somebody_says_is_never_taken_for_what_happened() -> None:
     told = noted(paragraph='"Mara burnt the mill down at night," he said. He said nothing of Mara more.')
     assert told.sentences[-1] == "He said nothing of Mara more."

@@ -14,9 +14,10 @@ from vllm_served import Served
 
 from agents.brief import make_brief
 from agents.engines import open_engine
-from agents.outline import Planned, plan_outline
+from agents.outline import plan_outline
 from agents.premise import propose
 from agents.serving import flags
+from agents.steps import Planned
 from planner.arc import load_shape, steps_for
 from planner.rows import CallKey, Output
 from planner.state import Outline, Premise
