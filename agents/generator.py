@@ -19,6 +19,7 @@ from agents.memory import TONE_TOKENS, fitted, shorten
 from agents.naming import Naming, cast_lines
 from agents.prose import stray_pronouns
 from agents.spelling import strange_words
+from agents.strangers import strangers
 from agents.text import whole_sentences
 from planner.state import ArcPosition, Beat, Entity, EntityKind, Finding, Line, Model, Outline, PointOfView, Premise
 from prompts.errors import EngineError
@@ -187,7 +188,7 @@ def choose(
         text = text_of(completion, naming)
         mean = completion.logprob / max(completion.tokens, 1) if completion.logprob is not None else None
         strange = len(strange_words(text, _given(task))) if small else 0
-        strays = stray_pronouns(text, pronouns, task.last) if small else 0
+        strays = stray_pronouns(text, pronouns, task.last) + len(strangers(text, _given(task))) if small else 0
         scores.append(
             judge(text, mean_logprob=mean, wanted=wanted, beat=task.beat.happens, before=before, cut=cut,
                   first_person=task.premise.point_of_view is PointOfView.FIRST, strange=strange, faults=strays,

@@ -270,7 +270,13 @@ def entitle(engine: Engine, premise: Premise, logline: str, seed: int) -> str:
         theme=premise.theme, logline=logline, names=[entity.name for entity in premise.cast],
     )  # fmt: skip
     ban = naming.banned(premise.entities)
-    request = Request(prompt=Prompt(system=system, text=text), sampling=_TITLE, n=6, seed=seed, ban=ban)
+    request = Request(
+        prompt=Prompt(system=system, text=text),
+        sampling=_TITLE,
+        n=16 if engine.style == "slots" else 6,
+        seed=seed,
+        ban=ban,
+    )
     titles = []
     for candidate in engine.complete(request):
         title = naming.fill_title(candidate.text.splitlines()[0] if candidate.text.strip() else "")

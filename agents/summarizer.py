@@ -14,6 +14,7 @@ from agents.engines.base import Completion, Engine, Prompt, Request, Sampling
 from agents.memory import SUMMARY_TOKENS, append_summary, shorten
 from agents.naming import Naming
 from agents.spelling import strange_words
+from agents.strangers import strangers
 from agents.text import sentences, stems, whole_sentences
 from planner.state import Entity, PointOfView, Premise, Summary
 from prompts.load import render
@@ -106,8 +107,10 @@ def _likeliest(written: Sequence[Completion]) -> list[Completion]:
 
 
 def _in_words(note: str, given: Sequence[str]) -> bool:
-    """Whether a note is made of words: what the small model garbles has figures and signs in it, or words that are none."""
-    return not _GARBLED.search(note) and not strange_words(note, given)
+    """Whether a note is made of words, and of names that were given: what the small model garbles has figures and signs in it,
+    words that are none, or somebody of another story.
+    """
+    return not (_GARBLED.search(note) or strange_words(note, given) or strangers(note, given))
 
 
 def support(note: str, known: frozenset[str]) -> float:

@@ -24,7 +24,7 @@ from benchmarks import grammar, model_blind, model_roles, model_stories
 from benchmarks.diversity_judge import exact_engine
 from benchmarks.model_stories import Told
 from benchmarks.report import Report
-from finetune.records import finished
+from finetune.records import checkpoints, finished
 from finetune.whole import write_whole
 from prompts.errors import FabulaError
 
@@ -37,8 +37,14 @@ FAITHFUL, KEPT, ENDED, SPREAD = 0.03, 0.95, 1.0, 1.25
 
 
 def stages(work: Path) -> list[Path]:
-    """The finished stages, in order."""
-    return sorted(run for run in work.glob("stage*") if run.is_dir() and finished(run))
+    """The stages that have weights, in order; one that was cut short has those of its last checkpoint."""
+    found = sorted(run for run in work.glob("stage*") if run.is_dir() and (finished(run) or checkpoints(run)))
+    if any(not (run / "model" / "config.json").is_file() for run in found):
+        from finetune.pretrain import whole_model
+
+        for run in found:
+            whole_model(run)
+    return found
 
 
 def perplexities(work: Path, most: int) -> dict[str, dict[str, float]]:

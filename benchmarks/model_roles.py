@@ -17,12 +17,12 @@ from agents.engines.base import Prompt
 from agents.engines.embedded import BUNDLED, EmbeddedEngine
 from agents.memory import append_summary
 from agents.naming import Naming
+from agents.strangers import strangers
 from agents.summarizer import support, update_summary
 from agents.text import stems
 from finetune.data.build import held_corpus_stories, token_counter
 from finetune.data.corpora import corpora_folder
 from finetune.data.rows import GENERATOR_ALONE, Row, rows, text_prompt
-from finetune.stories.check import strangers
 from finetune.stories.model import is_held, written
 from finetune.stories.slots import slotted_all
 from finetune.tokenizer import load_tokenizer

@@ -19,8 +19,8 @@ from agents.engines.embedded import EmbeddedEngine
 from agents.generator import GeneratorSettings, prompt_for, task_for
 from agents.naming import Naming
 from agents.spelling import strange_words
+from agents.strangers import strangers as named_strangers
 from agents.text import repetition, whole_sentences
-from finetune.stories import check
 from finetune.stories.model import is_held, written
 from planner.context import ROLES, WriteSettings
 from planner.session import Manuscript, begin, open_story, read_story
@@ -91,7 +91,7 @@ def continued(engine: EmbeddedEngine, premise: Premise, outline: Outline, seed: 
 
 def strangers(story: Told) -> set[str]:
     """Names in the text that nobody of the premise bears."""
-    return check.strangers("\n".join(story.paragraphs), story.names)
+    return named_strangers("\n".join(story.paragraphs), story.names)
 
 
 def repeated(story: Told) -> float:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from finetune.card_preference import NOT_TAUGHT, is_preference, preference_text
 from finetune.records import Record, draw_curve, read_record
 from prompts.errors import InputError
 
@@ -29,6 +30,7 @@ LICENCES = {
 OWN = "our own "
 """How the data set of our own stories calls its sources (finetune/stories/slots.py)."""
 OPTIMIZERS = {"muon": "Muon for the layers' matrices, AdamW for the rest", "adamw": "AdamW"}
+_SPREAD = ("semantic", "style", "quality")
 _HASH_LINE = re.compile(r"^\| `([^`]+)` \| `([0-9a-f]{64})` \|$", re.MULTILINE)
 
 
@@ -75,8 +77,10 @@ def _data(records: list[Record]) -> str:
             worlds = [name for name in counts if name not in LICENCES and not name.startswith(OWN)]
             if worlds:
                 told = f"{len(worlds)} worlds, {index.get('stories_a_world', '?')} stories each"
+                told += ", prompts varied" if index.get("varied") else ""
                 total = f"{sum(counts[name] for name in worlds):,}"
-                rows["worlds"] = (f"Fabula's story worlds ({told})", "Apache-2.0, part of Fabula", total)
+                name = "varied" if index.get("varied") else "worlds"
+                rows[name] = (f"Fabula's story worlds ({told})", "Apache-2.0, part of Fabula", total)
             for name in (name for name in LICENCES if name in counts):
                 rows[name] = (*LICENCES[name], f"{counts[name]:,}")
             if not counts:
@@ -87,7 +91,10 @@ def _data(records: list[Record]) -> str:
         "No name is learnt: names in the corpora were turned into slots. Every fiftieth corpus story, every tenth premise of "
         "our own stories and stories of unseen seeds were held out. No corpus text is part of this repository.\n\n"
     )
-    table = _table(("source", "licence", "rows"), [rows[name] for name in sorted(rows, key=lambda n: n != "worlds")])
+    table = _table(
+        ("source", "licence", "rows"),
+        [rows[name] for name in sorted(rows, key=lambda n: (n != "worlds", n != "varied"))],
+    )
     return f"{text}{table}\n\nSHA-256 of the training tokens, first 16 digits: {'; '.join(notes)}."
 
 
@@ -117,10 +124,11 @@ def _recipe(records: list[Record]) -> str:
         "tokens a step, at most", "hardware",
     )  # fmt: skip
     versions = ", ".join(f"{name} {version}" for name, version in records[-1].about["versions"].items())
-    weight = records[-1].recipe["prompt_weight"]
+    weights = [f"{record.recipe['prompt_weight']:g}" for record in records]
+    weight = weights[0] if len(set(weights)) == 1 else f"{', '.join(weights)} (by stage)"
     return (
         f"{_table(head, rows)}\n\nIn all {sum(r.tokens for r in records) / 1e6:.2f} million tokens. A prompt token "
-        f"has {weight:g} of the loss weight of a completion token. {versions}.\n\n![Training loss](loss.png)"
+        f"has {weight} of the loss weight of a completion token. {versions}.\n\n![Training loss](loss.png)"
     )
 
 
@@ -172,11 +180,19 @@ def _worth(worth: dict[str, Any] | None) -> str:
     rouge = ", ".join(
         f"{name.upper().replace('ROUGE', 'ROUGE-')} {notes[name]:.3f}" for name in ("rouge1", "rouge2", "rougeL")
     )
+    spread = worth.get("diversity") or {}
+    third = [(name, *(f"{found[key]:.3f}" for key in _SPREAD)) for name, found in spread.items()]
+    varied = (
+        "\n\nSeveral texts to each of the same held-out prompts, before and after the preference training: mean distance of "
+        f"two texts (0 to 2) and quality by code (0 to 10):\n\n{_table(('model', *_SPREAD), third)}"
+        if third
+        else ""
+    )
     return (
         f"By `make bench-model`. Perplexity per word of held-out paragraphs:\n\n{_table(('model', *sets), first)}\n\n"
         f"The summarizer on held-out premises: {rouge} against the writers' own notes; {notes['unfaithful']:.1%} of its notes "
         "name or say what no text says.\n\nStories of ten paragraphs to held-out premises, planned by Fabula and simply "
-        f"continued from the premise by the same model:\n\n{_table(('mean', *sides), second)}"
+        f"continued from the premise by the same model:\n\n{_table(('mean', *sides), second)}{varied}"
     )
 
 
@@ -193,9 +209,9 @@ def _again(records: list[Record]) -> str:
 
 def card_text(
     records: list[Record], folder: Path, measures: dict[str, Any] | None, packed: dict[str, float] | None,
-    worth: dict[str, Any] | None = None,
+    worth: dict[str, Any] | None = None, taught: str = NOT_TAUGHT,
 ) -> str:  # fmt: skip
-    """The card as Markdown."""
+    """The card as Markdown. ``taught`` is what is said of preference training."""
     hashes = [(f"`{path.name}`", f"`{sha256(path)}`") for path in _model_files(folder)]
     reading = READING.read_text(encoding="utf-8").strip() if READING.is_file() else "Nobody has read them yet."
     if (folder / SAMPLES).is_file():
@@ -204,6 +220,7 @@ def card_text(
         "What it is": _what(records, folder),
         "Data and licences": _data(records),
         "How it was trained": _recipe(records),
+        "How it was taught to prefer": taught,
         "How well it predicts": _perplexities(records, packed),
         "How varied the story worlds are": _variety(measures),
         "What it is worth on what it never saw": _worth(worth),
@@ -228,13 +245,17 @@ def write_card(
     used where they exist.
     Raises ``InputError`` where a run or the model is not there.
     """
-    records = [read_record(run) for run in runs]
+    preferred = [run for run in runs if is_preference(run)]
+    records = [read_record(run) for run in runs if run not in preferred]
     if not (folder / "fabula.json").is_file():
         raise InputError(f"There is no packed model in {folder}; export one there first.")
-    found = [json.loads(path.read_text()) if path and path.is_file() else None for path in (measures, packed, worth)]
+    found, heard, valued = (
+        json.loads(path.read_text()) if path and path.is_file() else None for path in (measures, packed, worth)
+    )
     draw_curve(records, folder / "loss.png")
     card = folder / "README.md"
-    card.write_text(card_text(records, folder, *found), encoding="utf-8")
+    taught = preference_text(preferred[-1]) if preferred else NOT_TAUGHT
+    card.write_text(card_text(records, folder, found, heard, valued, taught), encoding="utf-8")
     return card
 
 

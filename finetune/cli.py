@@ -74,6 +74,9 @@ def model(
     config: Annotated[str, typer.Option(help="small (five stages on a CPU), gpu (one), or a YAML file.")] = "small",
     worlds_only: Annotated[bool, typer.Option(help="Train in one stage on the story worlds alone.")] = False,
     work: Annotated[Path, typer.Option(help="Folder for data, tokenizer and runs.")] = RUNS,
+    preferred: Annotated[
+        int, typer.Option(min=0, help="Prompts of the preference step, eight responses each; 0 leaves it out.")
+    ] = 480,
 ) -> None:
     """Rebuild the bundled model: data, tokenizer, training, export, evaluation, card. Goes on where it stopped."""
     with _plain_errors():
@@ -82,7 +85,7 @@ def model(
 
         plan = Plan(
             out=out, work=work, corpora=corpora, config=config, minutes=tuple(minutes or ()),
-            worlds_only=worlds_only,
+            worlds_only=worlds_only, preferred=preferred,
         )  # fmt: skip
         rebuild(plan, typer.echo)
 

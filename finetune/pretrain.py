@@ -102,6 +102,20 @@ def evaluate_run(run: Path) -> dict[str, float]:
     return scores
 
 
+def whole_model(run: Path) -> Path:
+    """The Hugging Face folder of a run; of one that was cut short it is written from the last checkpoint.
+
+    Raises ``InputError`` where the run has no checkpoint.
+    """
+    folder = run / "model"
+    if not (folder / "config.json").is_file():
+        recipe = kept_config(run)
+        model = build_model(recipe.model, load_tokenizer(recipe.tokenizer).get_vocab_size(), recipe.seed)
+        load_checkpoint(run, model, [])
+        save_model(folder, model, recipe.tokenizer)
+    return folder
+
+
 def _progress(recipe: Pretrain, step: int, seconds: float) -> float:
     if recipe.steps is not None:
         return step / recipe.steps

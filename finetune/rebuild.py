@@ -19,6 +19,7 @@ from finetune.data.corpora import corpora_folder, need_corpora
 from finetune.data.shards import has_rows
 from finetune.evaluate import evaluate_packed
 from finetune.measure import measure_worlds
+from finetune.prefer import PROMPTS, prefer
 from finetune.records import checkpoints, finished
 from finetune.stories.model import written
 from finetune.tokenizer import load_tokenizer, save_tokenizer, train_tokenizer
@@ -46,7 +47,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make and from what. ``config`` is small, gpu or a YAML file; ``work`` keeps all that lies between."""
+    """What to make and from what. ``config`` is small, gpu or a YAML file; ``work`` keeps all that lies between.
+
+    ``preferred`` is the number of prompts that the preference step draws responses to; at 0 there is no such step.
+    """
 
     out: Path
     work: Path = Path("runs")
@@ -57,6 +61,7 @@ class Plan:
     worlds: Path | None = None
     stories: int = 250
     measured: int = 20_000
+    preferred: int = PROMPTS
     vocabulary: int = 4096
 
     @property
@@ -155,6 +160,8 @@ def rebuild(plan: Plan, say: Say = print) -> Path:
     _data(plan, say)
     runs = _train(plan, say)
     model = stages[-1][0] / "model"
+    preferred = prefer(model, plan.work, say, plan.preferred) if plan.preferred else None
+    model = preferred / "model" if preferred else model
     say(f"export: {plan.out}")
     pack(model, plan.out, "slots")
     write_vocabulary(load_worlds(plan.worlds), plan.out, written() if _reads(plan, "stories") else ())
@@ -169,6 +176,8 @@ def rebuild(plan: Plan, say: Say = print) -> Path:
         worlds = load_worlds(plan.worlds)
         variety = measure_worlds(worlds, range(max(1, plan.measured // len(worlds))))
         measures.write_text(json.dumps(variety.report(), indent=1) + "\n")
-    card = write_card(runs, plan.out, measures, packed, plan.work / "model.json")
+    card = write_card(
+        [*runs, *([preferred] if preferred else [])], plan.out, measures, packed, plan.work / "model.json"
+    )
     say(f"done: {card}")
     return card

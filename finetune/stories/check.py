@@ -10,10 +10,11 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from agents.strangers import strangers
 from finetune.stories.model import FOLDER, StoryError, WrittenParagraph, WrittenPremise, WrittenStory, load_premise
 from finetune.stories.plan import Telling
 from finetune.stories.repeats import corpus_faults
@@ -24,13 +25,6 @@ FAITHFUL: Final = 0.6
 _FACT: Final = re.compile(r"(?P<who>.+?) (?:(?P<link>at|has|likes) (?P<what>.+)|(?:is|knows) \S.*|dead)$")
 _DOUBLED: Final = re.compile(r"\b(\w+) \1\b", re.IGNORECASE)
 _WORD: Final = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
-_CAPITAL: Final = re.compile(r"(?<=[a-z,;] )[A-Z][a-z]+")
-_FREE: Final = frozenset(
-    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August September "
-    "October November December Christmas Easter God Mr Mrs Miss Ms Dr Earth Mars Sun Moon English French German Latin Roman "
-    "Viking Greek Spanish Italian Turkish Chinese Dutch Sir Madam Lord Lady Father Mother Mum Dad Mama Papa Grandma Grandpa "
-    "Gran Grandfather Grandmother Uncle Aunt Captain Doctor Inspector Majesty Highness".split()
-)
 _PETS: Final = (
     "a testament to", "couldn't help but", "could not help but", "let out a breath", "a breath they", "a breath she",
     "a breath he", "something shifted", "something like hope", "hung in the air", "heart pounded", "heart hammered",
@@ -52,11 +46,6 @@ def stem(word: str) -> str:
 
 def content(text: str) -> set[str]:
     return {stem(word) for word in _WORD.findall(text) if len(word) > 3}
-
-
-def strangers(text: str, names: Iterable[str]) -> set[str]:
-    """Capitalised words within the sentences of ``text`` that stand in none of ``names``, nor are days, titles and the like."""
-    return set(_CAPITAL.findall(text)) - {word for name in names for word in re.findall(r"[A-Z][a-z]+", name)} - _FREE
 
 
 def _names(premise: WrittenPremise) -> set[str]:

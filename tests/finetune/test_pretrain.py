@@ -14,18 +14,25 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 import torch
+from safetensors.torch import load_file
 
+import finetune.prefer
 import finetune.pretrain
 from agents.engines.base import Prompt, Request, Sampling
-from agents.engines.embedded import EmbeddedEngine
+from agents.engines.embedded import BUNDLED, EmbeddedEngine
 from agents.engines.packed import pack, unpack
 from finetune import card
+from finetune.card_preference import NOT_TAUGHT
 from finetune.cli import app
 from finetune.config import Architecture, Pretrain, Source, kept_config
 from finetune.evaluate import evaluate_packed
+from finetune.loop import build_model
+from finetune.prefer import prefer
 from finetune.pretrain import evaluate_run, pretrain
 from finetune.rebuild import CORPORA, Plan, rebuild
 from finetune.records import checkpoints, draw_curve, read_record
+from finetune.runs import save_model
+from finetune.tokenizer import load_tokenizer, save_tokenizer
 from finetune.utilisation import flops_per_token, peak_flops
 from prompts.errors import InputError
 
@@ -171,7 +178,7 @@ def test_one_command_makes_the_model_and_skips_what_is_done(
             write_corpus(name, [{"title": "Pier", "text": story_text(n) if n else text} for n in range(12)])
     plan = Plan(
         out=tmp_path / "out", work=tmp_path / "work", corpora=corpora, config=str(tiny_config), worlds_only=worlds_only,
-        worlds=two_worlds, stories=5, measured=10, vocabulary=700,
+        worlds=two_worlds, stories=5, measured=10, vocabulary=700, preferred=0,
     )  # fmt: skip
     said: list[str] = []
     text = rebuild(plan, said.append).read_text()
@@ -186,6 +193,35 @@ def test_one_command_makes_the_model_and_skips_what_is_done(
     assert sum("done" in line for line in said) >= 4
     assert (plan.work / "tiny" / "metrics.jsonl").read_bytes() == before
     assert next(plan.out.glob("weights-*")).read_bytes() == weights
+
+
+def test_a_model_learns_to_prefer_from_its_own_texts_and_the_card_says_so(
+    recipe: Pretrain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "ddpo.yaml"
+    settings.write_text(
+        "method: ddpo\nbase: a\ndata: b\ntuning: full\nlearning_rate: 1.0e-3\nsteps: 2\nbatch_size: 2\nmax_length: 512\n"
+        "deviation: both\ndelta_min: 0.1\nevaluate_rows: 0\nthreads: 1\n"
+    )
+    monkeypatch.setattr(finetune.prefer, "RECIPE", settings)
+    work = tmp_path / "work"
+    save_tokenizer(load_tokenizer(BUNDLED), work / "tokenizer")
+    tiny = build_model(TINY, load_tokenizer(BUNDLED).get_vocab_size(), 1)
+    save_model(tmp_path / "base", tiny, work / "tokenizer")
+    said: list[str] = []
+    run = prefer(tmp_path / "base", work, said.append, prompts=4)
+    before = load_file(tmp_path / "base" / "model.safetensors")
+    after = load_file(run / "model" / "model.safetensors")
+    assert any(not torch.equal(before[name], after[name].float()) for name in before)
+    said.clear()
+    assert prefer(tmp_path / "base", work, said.append, prompts=4) == run
+    assert said == [f"preference training: {run} is done"]
+    pretrain(recipe, tmp_path / "run")
+    pack(run / "model", tmp_path / "packed", "slots")
+    text = card.write_card([tmp_path / "run", run], tmp_path / "packed").read_text()
+    assert "After the last stage came DDPO (full, beta 0.1, deviation both, a weight of 0.1 at least)" in text
+    assert "2 steps of 2 pairs" in text
+    assert NOT_TAUGHT not in text
 
 
 def test_the_model_command_says_what_it_needs(tmp_path: Path) -> None:
