@@ -38,7 +38,7 @@ Check = Callable[[str], Sequence[Finding]]
 
 # What suits the bundled model, and what suits a large one: a small model needs many candidates and a cooler draw.
 _DEFAULTS: dict[Style, tuple[int, Sampling]] = {
-    "slots": (32, Sampling(temperature=0.6, top_p=0.95, min_p=0.03, repetition_penalty=1.05, max_tokens=168)),
+    "slots": (32, Sampling(temperature=0.5, top_p=0.95, min_p=0.03, repetition_penalty=1.05, max_tokens=168)),
     "plain": (4, Sampling(temperature=0.8, top_p=0.95, max_tokens=320)),
 }
 _COUNT_PROMPTS = frozenset({"server", "offline"})

@@ -100,7 +100,7 @@ class Naming:
 
     def fill_title(self, text: str) -> str:
         """Fill a title, in title capitals."""
-        return title_case(self.fill(text).strip().strip('."'))
+        return title_case(self.fill(text).strip().strip('.,;:"'))
 
     def slotted(self, text: str) -> str:
         """Put slots in place of names, longest name first, after taking out tokens that a person may have typed."""

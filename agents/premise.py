@@ -234,6 +234,7 @@ def _merged(wishes: list[CharacterWish], proposed: tuple[CastProposal, ...]) -> 
     return merged
 
 
+_TITLES_NEAR = 0.35  # nats a token
 _ARTICLES = frozenset("a an the".split())
 _BEFORE_NOUN = frozenset(
     "of to at by for from in into on onto with without under over above below beneath behind beyond between beside among "
@@ -289,4 +290,7 @@ def entitle(engine: Engine, premise: Premise, logline: str, seed: int) -> str:
                 (candidate.logprob / max(candidate.tokens, 1) if candidate.logprob is not None else 0.0, title)
             )
     hero = premise.cast[0].role or premise.cast[0].name
-    return max(titles)[1] if titles else naming.fill_title(f"The {shorten(hero, len, MAX_NAME)[:MAX_NAME]}")
+    if titles:  # any of those that are about as likely as the best, so that not all stories of a kind are called the same
+        best = max(titles)[0]
+        return random.Random(seed).choice(sorted({title for weight, title in titles if weight >= best - _TITLES_NEAR}))
+    return naming.fill_title(f"The {shorten(hero, len, MAX_NAME)[:MAX_NAME]}")
