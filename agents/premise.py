@@ -290,7 +290,9 @@ def entitle(engine: Engine, premise: Premise, logline: str, seed: int) -> str:
                 (candidate.logprob / max(candidate.tokens, 1) if candidate.logprob is not None else 0.0, title)
             )
     hero = premise.cast[0].role or premise.cast[0].name
-    if titles:  # any of those that are about as likely as the best, so that not all stories of a kind are called the same
+    if (
+        titles
+    ):  # any of those that are about as likely as the best, so that not all stories of a kind are called the same
         best = max(titles)[0]
         return random.Random(seed).choice(sorted({title for weight, title in titles if weight >= best - _TITLES_NEAR}))
     return naming.fill_title(f"The {shorten(hero, len, MAX_NAME)[:MAX_NAME]}")

@@ -215,7 +215,7 @@ def test_a_server_without_schemas_is_asked_for_lines() -> None:
 class Likely(SlotsRecorder):
     """Says of each candidate how likely it is."""
 
-    logprobs = (-90.0, -1.0, -50.0, -2.0)
+    logprobs = (-90.0, -1.0, -50.0, -20.0)
 
     def complete(self, request: Request, on_text: OnText | None = None) -> tuple[Completion, ...]:
         completions = super().complete(request, on_text)
@@ -234,6 +234,17 @@ def test_the_likeliest_answer_that_validates_is_used() -> None:
     premise = proposed(Likely(script))
     assert premise.cast[0].traits == ("trait 3",)
     assert premise.title == "The Key"
+
+
+def test_of_titles_about_as_likely_the_seed_chooses() -> None:
+    class Near(Likely):
+        logprobs = (-90.0, -1.0, -3.0, -20.0)
+
+    def script(request: Request, index: int) -> str:
+        return ["Dusk", "The <item1>", "An Age", "Noon"][index % 4] if not request.json_schema else json.dumps(ANSWER)
+
+    titles = {proposed(Near(script), seed=seed).title for seed in range(12)}
+    assert titles == {"The Key", "An Age"}
 
 
 def test_a_kind_that_is_no_thing_is_read_from_the_name() -> None:
