@@ -31,8 +31,8 @@ _PATHS: Final = 3
 """Outlines that are followed side by side, and the beats that each is gone on with."""
 _LIKELIHOOD: Final = 2.5
 """What a nat a token counts: a small model's likelihood says best whether a beat follows from those before it."""
-_LONGER: Final = -1.1
-"""The score of giving a step's paragraphs to the beat before it: about that of a beat which the model is unsure of."""
+_LONGER: Final = -1.7
+"""The score of giving a step's paragraphs to the beat before it: less than that of most beats."""
 _MOST_PARAGRAPHS: Final = 2
 _BROUGHT, _WAITING = 0.6, 0.1
 """What it counts to bring in somebody or something that the premise names, and to leave one of them waiting for a beat."""

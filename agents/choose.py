@@ -17,6 +17,7 @@ from agents.text import repetition, stems
 from planner.state import Finding, Model, Severity
 
 _FIRST_PERSON = re.compile(r"\b(?:I|me|my|myself)\b")
+_LOOSE_QUOTE = re.compile(r"(?:^|\s)\"\s")  # a quote that opens before a space: its first word is missing
 MIN_WORDS, MAX_WORDS = 18, 160
 
 
@@ -51,12 +52,13 @@ class Score(Model):
 def form_faults(text: str, cut: bool, first_person: bool = False) -> float:
     """0 for a well-formed paragraph; a fault adds up to 1 each.
 
-    Faults: cut off, too short or long, quotes or the end mark missing, an "I" in the narration of a third-person story.
+    Faults: cut off, too short or long, a quote, its first word or the end mark missing, an "I" in the narration of a
+    third-person story.
     """
     words = len(text.split())
     faults = float(cut)
     faults += 0.0 if MIN_WORDS <= words <= MAX_WORDS else 1.0
-    faults += 1.0 if text.count('"') % 2 else 0.0
+    faults += 1.0 if text.count('"') % 2 or _LOOSE_QUOTE.search(text) else 0.0
     faults += 1.0 if not first_person and _FIRST_PERSON.search(without_speech(text)) else 0.0
     faults += 0.0 if text.rstrip().endswith((".", "!", "?", '"', "”")) else 0.5
     return faults

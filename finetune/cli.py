@@ -75,8 +75,11 @@ def model(
     worlds_only: Annotated[bool, typer.Option(help="Train in one stage on the story worlds alone.")] = False,
     work: Annotated[Path, typer.Option(help="Folder for data, tokenizer and runs.")] = RUNS,
     preferred: Annotated[
-        int, typer.Option(min=0, help="Prompts of the preference step, eight responses each; 0 leaves it out.")
-    ] = 480,
+        int,
+        typer.Option(
+            min=0, help="Prompts of a preference step (DDPO), eight responses each; the shipped model has none."
+        ),
+    ] = 0,
 ) -> None:
     """Rebuild the bundled model: data, tokenizer, training, export, evaluation, card. Goes on where it stopped."""
     with _plain_errors():

@@ -1,4 +1,4 @@
-"""The bundled model's last step: DDPO on what it wrote itself, scored by code, so that it strays less and varies more.
+"""A step of preference for the bundled model: DDPO on what it wrote itself, scored by code (``--preferred``).
 
 Prompts of our stories and worlds, eight responses of the model to each beside the writer's own, pairs whose chosen text is the
 better one, weighted by how far it deviates: ``Chung et al. 2025``, equation 4, for both distances. Invariant: a part that is
@@ -20,13 +20,12 @@ from finetune.tokenizer import load_tokenizer
 
 RECIPE: Final = Path(__file__).parent / "configs" / "ddpo_small.yaml"
 RUN: Final = "ddpo"
-PROMPTS: Final = 480
 GAP: Final = 0.75
 MOST: Final = 4
 Say = Callable[[str], None]
 
 
-def prefer(base: Path, work: Path, say: Say = print, prompts: int = PROMPTS) -> Path:
+def prefer(base: Path, work: Path, say: Say = print, prompts: int = 480) -> Path:
     """Train the model in ``base`` (Hugging Face layout) on pairs of its own texts; returns the run's folder in ``work``.
 
     Raises ``InputError`` where a part that is there already is of other data.

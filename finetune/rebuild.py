@@ -19,7 +19,7 @@ from finetune.data.corpora import corpora_folder, need_corpora
 from finetune.data.shards import has_rows
 from finetune.evaluate import evaluate_packed
 from finetune.measure import measure_worlds
-from finetune.prefer import PROMPTS, prefer
+from finetune.prefer import prefer
 from finetune.records import checkpoints, finished
 from finetune.stories.model import written
 from finetune.tokenizer import load_tokenizer, save_tokenizer, train_tokenizer
@@ -61,7 +61,7 @@ class Plan:
     worlds: Path | None = None
     stories: int = 250
     measured: int = 20_000
-    preferred: int = PROMPTS
+    preferred: int = 0
     vocabulary: int = 4096
 
     @property
