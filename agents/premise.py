@@ -109,9 +109,9 @@ def proposal_schema(casting: Casting, pronouns: list[Pronouns], plain: bool) -> 
         }  # fmt: skip
 
     thing_kinds = ["item", "site", "beast", "note"]
-    things = [one({"kind": {"const": str(k)}, "name": _text(n)}) for k, n in casting.things] or [
-        one({"kind": {"enum": thing_kinds}, "name": _text("", r"(the|a) [a-z' -]{2,36}[a-z]")})
-    ]
+    things = [one({"kind": {"const": str(k)}, "name": _text(n)}) for k, n in casting.things]
+    while len(things) < (1 if plain else _THINGS):
+        things.append(one({"kind": {"enum": thing_kinds}, "name": _text("", r"(the|a) [a-z' -]{2,36}[a-z]")}))
     places = [_text(name) for name in casting.places]
     while len(places) < 2:
         places.append(_text("", r"the [a-z' -]{2,36}[a-z]"))
@@ -164,7 +164,14 @@ def propose(engine: Engine, brief: Brief, seed: int) -> Premise:
     cast = cast_entities(_merged(casting.cast, proposal.cast), brief.logline, random.Random(f"names/{seed}"), given[0])
     # Those of the person come first, perhaps in fewer words than theirs.
     places = list(dict.fromkeys((*casting.places, *proposal.places[0 if plain else len(casting.places) :])))
-    things = casting.things or [(_kind(thing), thing.name) for thing in proposal.things]
+    named = {name.lower() for _, name in casting.things}
+    # A key for the door that a person speaks of: the small model's stories are of two things, and one stands in for the other.
+    new = [
+        (_kind(t), t.name)
+        for t in proposal.things[0 if plain else len(casting.things) :]
+        if t.name.lower() not in named
+    ]
+    things = casting.things or new if plain else [*casting.things, *new]
     premise = Premise(
         logline=brief.logline, title=brief.title, genre=genre, genre_detected=not brief.genre, tone=tone, cast=cast,
         setting=place_entities(places, casting.said, given[1]),
@@ -234,6 +241,7 @@ def _merged(wishes: list[CharacterWish], proposed: tuple[CastProposal, ...]) -> 
     return merged
 
 
+_THINGS = 2  # of a small model's story: most of its worlds have as many
 _TITLES_NEAR = 0.35  # nats a token
 _ARTICLES = frozenset("a an the".split())
 _BEFORE_NOUN = frozenset(

@@ -236,6 +236,26 @@ def test_the_likeliest_answer_that_validates_is_used() -> None:
     assert premise.title == "The Key"
 
 
+def test_the_small_model_has_a_second_thing_beside_the_one_that_a_person_speaks_of() -> None:
+    def script(request: Request, index: int) -> str:
+        if not request.json_schema:
+            return "The <item1>"
+        listed = request.json_schema["properties"]["things"]
+        assert listed["minItems"] == listed["maxItems"] == 2
+        assert listed["prefixItems"][0]["properties"]["name"]["const"] == "the clock"
+        things = [{"kind": "item", "name": "the clock"}, {"kind": "item", "name": second}]
+        return json.dumps(ANSWER | {"things": things})
+
+    second = "the brass key"
+    wished = {"logline": "A baker finds a clock."}
+    things = proposed(SlotsRecorder(script), **wished).things
+    assert [(thing.name, thing.slot, thing.given) for thing in things] == [
+        ("the clock", "<site1>", True), ("the brass key", "<item2>", False),
+    ]  # fmt: skip
+    second = "the Clock"
+    assert [thing.name for thing in proposed(SlotsRecorder(script), **wished).things] == ["the clock"]
+
+
 def test_of_titles_about_as_likely_the_seed_chooses() -> None:
     class Near(Likely):
         logprobs = (-90.0, -1.0, -3.0, -20.0)
