@@ -247,13 +247,13 @@ def test_the_small_model_has_a_second_thing_beside_the_one_that_a_person_speaks_
         return json.dumps(ANSWER | {"things": things})
 
     second = "the brass key"
-    wished = {"logline": "A baker finds a clock."}
-    things = proposed(SlotsRecorder(script), **wished).things
+    logline = "A baker finds a clock."
+    things = proposed(SlotsRecorder(script), logline=logline).things
     assert [(thing.name, thing.slot, thing.given) for thing in things] == [
         ("the clock", "<site1>", True), ("the brass key", "<item2>", False),
     ]  # fmt: skip
     second = "the Clock"
-    assert [thing.name for thing in proposed(SlotsRecorder(script), **wished).things] == ["the clock"]
+    assert [thing.name for thing in proposed(SlotsRecorder(script), logline=logline).things] == ["the clock"]
 
 
 def test_of_titles_about_as_likely_the_seed_chooses() -> None:
