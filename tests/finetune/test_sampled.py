@@ -102,6 +102,8 @@ def test_an_empty_text_counts_no_nats() -> None:
 
 def test_the_prompts_of_our_own_stories_leave_out_what_is_held(tmp_path: Path) -> None:
     build_prompts(tmp_path / "prompts", lambda text: len(text.split()))
-    groups = {row["group"] for row in read_rows(tmp_path / "prompts", "train")}
+    rows = list(read_rows(tmp_path / "prompts", "train"))
+    assert {row["source"] for row in rows} == {"own stories", "worlds"}
+    groups = {row["group"] for row in rows if row["source"] == "own stories"}
     assert "everyday-24" in groups
     assert not [group for group in groups if is_held(group)]

@@ -119,14 +119,14 @@ async def goes_on(player: Player, given: Given) -> None:
     await player.press("m", "tab")
     await player.type(given.other)
     await player.press("tab")
-    await player.type("0.5")
+    await player.type("0.7")
     await player.press("ctrl+s")
-    change = RoleChange(model=given.other, engine=given.engine, sampling={"temperature": 0.5})
+    change = RoleChange(model=given.other, engine=given.engine, sampling={"temperature": 0.7})
     assert library.role_changes(story) == {"generator": change}
     await player.press("x", "enter")
     _, output = [pair for pair in library.outputs(story) if pair[0].node == "generate"][-1]
     assert output.model == (given.other if given.engine == "scripted" else EmbeddedEngine(Path(given.other)).model)
-    assert output.request["sampling"]["temperature"] == 0.5  # type: ignore[call-overload,index]
+    assert output.request["sampling"]["temperature"] == 0.7  # type: ignore[call-overload,index]
 
 
 async def looks(player: Player) -> None:
