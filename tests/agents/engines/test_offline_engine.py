@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -197,9 +198,13 @@ def test_a_person_who_stops_a_text_gives_the_request_up(fake: Fake, engine: Offl
 
     with pytest.raises(WritingStopped):
         engine.complete(ASK.model_copy(update={"sampling": Sampling(max_tokens=10_000)}), stop)
+    for _ in range(1_000):  # the request is given up by the thread that steps
+        if fake.engine.aborted:
+            break
+        time.sleep(0.01)
+    assert fake.engine.aborted == ["1-inner"]
     fake.engine.words = ["word", "</s>"]
     assert engine.complete(ASK)[0].text == "word"
-    assert fake.engine.aborted == ["1-inner"]
 
 
 def test_a_closed_engine_says_so_and_closing_twice_is_fine(engine: OfflineEngine) -> None:
