@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-12}; shift || true
-[ $# -gt 0 ] || set -- "A lighthouse keeper finds a door under the sea" --seed 7
+[ $# -gt 0 ] || set -- "A lighthouse keeper finds a door under the sea" --seed 4
 folder=$(mktemp -d)
 name="fabula-picture-$$"
 trap 'tmux kill-session -t "$name" 2>/dev/null || true; rm -rf "$folder"' EXIT
