@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
 from agents.engines.base import Engine, Prompt, Request, Sampling
@@ -73,16 +72,22 @@ def by_beam(
     """The beats of ``steps``, at most one each. ``on_beat`` gets a beat as soon as no other outline is followed any more."""
     everyone = (*premise.cast, *premise.things, *premise.setting)
     paths = [_Path(tuple(e.slot for e in everyone if e.given or e is premise.cast[0]))]
-    ask = partial(_request, engine, premise, seed=seed, total=len(steps))
+    naming = Naming(premise.entities)
+    logline = fitted(naming.slotted(premise.logline).rstrip(".!? ") + ".", engine.count_tokens, LOGLINE_TOKENS)
+    always = {
+        "genre": known_genre(premise.genre), "theme": premise.theme, "cast": cast_lines(premise), "logline": logline,
+        "tone": fitted(premise.tone, engine.count_tokens, TONE_TOKENS), "total": len(steps),
+        "stage": [e.slot for e in (*premise.setting, *premise.things)],
+    }  # fmt: skip
+    ban = naming.banned(premise.entities)
     told = 0
     for number, step in enumerate(steps, 1):
-        following = [
-            after
-            for path in paths
-            for after in _after(
-                engine, ask(path.done, step.purpose, number), premise, path, step, last_step=number == len(steps)
-            )
-        ]
+        following: list[_Path] = []
+        for path in paths:
+            done = path.done if len(path.done) <= 7 else (path.done[0], *path.done[-6:])
+            _, text = render("outline/beat", "slots", **always, done=done, purpose=step.purpose, number=number)
+            request = Request(prompt=Prompt(text=text), sampling=_BEAT, n=CANDIDATES, seed=seed + number, ban=ban)
+            following += _after(engine, request, premise, naming, path, step, last_step=number == len(steps))
         paths = sorted(following, key=lambda path: -path.score)[:_PATHS]
         while (
             on_beat and told < min(len(path.beats) for path in paths) - 1 and len({p.beats[told] for p in paths}) == 1
@@ -95,24 +100,8 @@ def by_beam(
     return list(paths[0].beats)
 
 
-def _request(
-    engine: Engine, premise: Premise, done: Sequence[str], purpose: Purpose, number: int, *, seed: int, total: int
-) -> Request:
-    naming = Naming(premise.entities)
-    logline = fitted(naming.slotted(premise.logline).rstrip(".!? ") + ".", engine.count_tokens, LOGLINE_TOKENS)
-    _, text = render(
-        "outline/beat", "slots", genre=known_genre(premise.genre), theme=premise.theme,
-        tone=fitted(premise.tone, engine.count_tokens, TONE_TOKENS), cast=cast_lines(premise),
-        stage=[e.slot for e in (*premise.setting, *premise.things)], logline=logline,
-        done=done if len(done) <= 7 else [done[0], *done[-6:]], purpose=purpose, number=number, total=total,
-    )  # fmt: skip
-    return Request(
-        prompt=Prompt(text=text), sampling=_BEAT, n=CANDIDATES, seed=seed + number, ban=naming.banned(premise.entities)
-    )
-
-
 def _after(
-    engine: Engine, request: Request, premise: Premise, path: _Path, step: Planned, *, last_step: bool
+    engine: Engine, request: Request, premise: Premise, naming: Naming, path: _Path, step: Planned, *, last_step: bool
 ) -> Iterator[_Path]:
     """``path`` with one beat more, in the best ways that there are; or with the last beat longer."""
     last = path.beats[-1] if path.beats else None
@@ -126,7 +115,6 @@ def _after(
             yield _lengthened(path, longer, 2 * _LONGER)
             return
         found = [(2 * _LONGER, happens)]
-    naming = Naming(premise.entities)
     for score, happens in found:
         on_stage, place = stage_of(naming.named(happens), premise, path.place)
         change = CHANGES[step.purpose].format(premise.cast[0].name)

@@ -181,14 +181,14 @@ def choose(
         weights = weights.model_copy(update={"likelihood": _TRUST * weights.likelihood})
     wanted = _wanted(task, naming)
     before = f"{task.summary} {task.recent or task.last}"
-    pronouns = {entity.pronouns for entity in task.premise.cast}
+    pronouns, given = {entity.pronouns for entity in task.premise.cast}, _given(task)
     texts, scores = [], []
     for completion in completions:
         cut = completion.finish == "length"
         text = text_of(completion, naming)
         mean = completion.logprob / max(completion.tokens, 1) if completion.logprob is not None else None
-        strange = len(strange_words(text, _given(task))) if small else 0
-        strays = stray_pronouns(text, pronouns, task.last) + len(strangers(text, _given(task))) if small else 0
+        strange = len(strange_words(text, given)) if small else 0
+        strays = stray_pronouns(text, pronouns, task.last) + len(strangers(text, given)) if small else 0
         scores.append(
             judge(text, mean_logprob=mean, wanted=wanted, beat=task.beat.happens, before=before, cut=cut,
                   first_person=task.premise.point_of_view is PointOfView.FIRST, strange=strange, faults=strays,

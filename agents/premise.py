@@ -279,13 +279,8 @@ def entitle(engine: Engine, premise: Premise, logline: str, seed: int) -> str:
         theme=premise.theme, logline=logline, names=[entity.name for entity in premise.cast],
     )  # fmt: skip
     ban = naming.banned(premise.entities)
-    request = Request(
-        prompt=Prompt(system=system, text=text),
-        sampling=_TITLE,
-        n=16 if engine.style == "slots" else 6,
-        seed=seed,
-        ban=ban,
-    )
+    number = 16 if engine.style == "slots" else 6  # of the small model's titles few are sound
+    request = Request(prompt=Prompt(system=system, text=text), sampling=_TITLE, n=number, seed=seed, ban=ban)
     titles = []
     for candidate in engine.complete(request):
         title = naming.fill_title(candidate.text.splitlines()[0] if candidate.text.strip() else "")
@@ -298,9 +293,8 @@ def entitle(engine: Engine, premise: Premise, logline: str, seed: int) -> str:
                 (candidate.logprob / max(candidate.tokens, 1) if candidate.logprob is not None else 0.0, title)
             )
     hero = premise.cast[0].role or premise.cast[0].name
-    if (
-        titles
-    ):  # any of those that are about as likely as the best, so that not all stories of a kind are called the same
+    if titles:
+        # Any of those about as likely as the best, so that not all stories of a kind are called the same.
         best = max(titles)[0]
         return random.Random(seed).choice(sorted({title for weight, title in titles if weight >= best - _TITLES_NEAR}))
     return naming.fill_title(f"The {shorten(hero, len, MAX_NAME)[:MAX_NAME]}")

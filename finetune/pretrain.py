@@ -95,9 +95,7 @@ def evaluate_run(run: Path) -> dict[str, float]:
     recipe = kept_config(run)
     held = {s.folder.name: Shards(s.folder / "held") for s in recipe.data if has_rows(s.folder / "held")}
     where = device()
-    model = build_model(recipe.model, load_tokenizer(recipe.tokenizer).get_vocab_size(), recipe.seed)
-    load_checkpoint(run, model, [])
-    scores = evaluate(model.to(where), held, recipe, where)
+    scores = evaluate(_restored(recipe, run).to(where), held, recipe, where)
     (run / "perplexity.json").write_text(json.dumps(scores, indent=1) + "\n")
     return scores
 
@@ -110,10 +108,15 @@ def whole_model(run: Path) -> Path:
     folder = run / "model"
     if not (folder / "config.json").is_file():
         recipe = kept_config(run)
-        model = build_model(recipe.model, load_tokenizer(recipe.tokenizer).get_vocab_size(), recipe.seed)
-        load_checkpoint(run, model, [])
-        save_model(folder, model, recipe.tokenizer)
+        save_model(folder, _restored(recipe, run), recipe.tokenizer)
     return folder
+
+
+def _restored(recipe: Pretrain, run: Path) -> Any:
+    """The model of ``recipe`` with the weights of the run's last checkpoint."""
+    model = build_model(recipe.model, load_tokenizer(recipe.tokenizer).get_vocab_size(), recipe.seed)
+    load_checkpoint(run, model, [])
+    return model
 
 
 def _progress(recipe: Pretrain, step: int, seconds: float) -> float:

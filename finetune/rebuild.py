@@ -160,8 +160,9 @@ def rebuild(plan: Plan, say: Say = print) -> Path:
     _data(plan, say)
     runs = _train(plan, say)
     model = stages[-1][0] / "model"
-    preferred = prefer(model, plan.work, say, plan.preferred) if plan.preferred else None
-    model = preferred / "model" if preferred else model
+    if plan.preferred:
+        runs.append(prefer(model, plan.work, say, plan.preferred))
+        model = runs[-1] / "model"
     say(f"export: {plan.out}")
     pack(model, plan.out, "slots")
     write_vocabulary(load_worlds(plan.worlds), plan.out, written() if _reads(plan, "stories") else ())
@@ -176,8 +177,6 @@ def rebuild(plan: Plan, say: Say = print) -> Path:
         worlds = load_worlds(plan.worlds)
         variety = measure_worlds(worlds, range(max(1, plan.measured // len(worlds))))
         measures.write_text(json.dumps(variety.report(), indent=1) + "\n")
-    card = write_card(
-        [*runs, *([preferred] if preferred else [])], plan.out, measures, packed, plan.work / "model.json"
-    )
+    card = write_card(runs, plan.out, measures, packed, plan.work / "model.json")
     say(f"done: {card}")
     return card

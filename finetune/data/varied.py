@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from agents.naming import article as article_of
 from agents.text import sentences
 from finetune.worlds.teller import Member, Paragraph, Story
 from planner.state import Purpose
@@ -26,7 +27,6 @@ _SPEECH: Final = re.compile(r" (?:said|asked|cried|called|told|whispered|shouted
 _TWICE: Final = (
     r"(<[a-z]+{0}>),? (?:who was )?(?:[Tt]he|[Aa]n?) <role{0}>,?|(?:[Tt]he|[Aa]n?) <role{0}>,? (<(?:she|he|they){0}>)"
 )
-_VOWELS: Final = "aeiou"
 # Chance that a person from the third on, a place from the second on, or a thing is told without a slot.
 _WITHOUT: Final = {"C": 0.6, "D": 0.8, "Q": 0.25, "R": 0.5, "T": 0.35, "U": 0.5, "V": 0.6}
 _OTHER_KIND, _OTHER_TRAIT, _HALVED = 0.25, 0.5, 0.12
@@ -87,7 +87,7 @@ def _told(text: str, named: dict[str, str]) -> str:
         if name.startswith("<"):
             return article + name
         if article:
-            return article.strip() + ("n " if name[0] in _VOWELS else " ") + name
+            return f"{article[0]}{article_of(name)[1:]} {name}"
         before, after = match.string[: match.start()], match.string[match.end() :]
         spoke = before.endswith('" ') and _SPEECH.match(after)
         return name[0].upper() + name[1:] if _START.search(before) and not spoke else name
