@@ -3,16 +3,21 @@
 A small model that has gone astray once stays astray, and one beat does not show it: so a few outlines are gone on with side by
 side, and the one whose beats all hang together is kept. Where none of them has anything sure to say for a step, the beat before
 takes its paragraphs. Method: beam search over sentences, in the manner of Yang et al. 2023 (DOC, section 3), by the model's own
-likelihood. Invariant: no beat tells what another one tells; equal requests give equal outlines.
+likelihood. The seed decides between what is about as good, by Gumbel noise on the scores (Kool et al. 2019, "Stochastic Beams
+and Where to Find Them", without its correction for drawing without replacement), so that another seed tells another story.
+Invariant: no beat tells what another one tells; equal requests give equal outlines.
 """
 
 from __future__ import annotations
 
+import math
+import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from agents.affordances import misused
 from agents.engines.base import Engine, Prompt, Request, Sampling
 from agents.lexicon import known_genre
 from agents.memory import LOGLINE_TOKENS, TONE_TOKENS, fitted
@@ -33,6 +38,8 @@ _LIKELIHOOD: Final = 2.5
 _LONGER: Final = -1.7
 """The score of giving a step's paragraphs to the beat before it: less than that of most beats."""
 _MOST_PARAGRAPHS: Final = 2
+_WHIM: Final = 0.35
+"""The scale of the noise by which seeds differ, in units of the score."""
 _BROUGHT, _WAITING = 0.6, 0.1
 """What it counts to bring in somebody or something that the premise names, and to leave one of them waiting for a beat."""
 # A beat that shares this much with an earlier one, whoever it is about, is the same beat. The draws after the first are hotter.
@@ -142,10 +149,17 @@ def _drawn(engine: Engine, request: Request, premise: Premise, path: _Path) -> l
                 continue
             score = _LIKELIHOOD * (completion.logprob or 0.0) / max(completion.tokens, 1)
             score -= (completion.finish == "length") + len(strange_words(clean(candidate), [premise.logline]))
-            found[candidate] = score + _fit(candidate, path.done, path.missing)
+            score -= misused(candidate)
+            found[candidate] = score + _fit(candidate, path.done, path.missing) + _whim(request.seed, candidate)
         if found:
             return sorted(((score, text) for text, score in found.items()), key=lambda one: -one[0])[:_PATHS]
     return []
+
+
+def _whim(seed: int, candidate: str) -> float:
+    """Gumbel noise of scale ``_WHIM``, the same for a candidate after whatever beats it comes."""
+    drawn = random.Random(f"{seed}/{candidate}").random()
+    return -_WHIM * math.log(-math.log(min(max(drawn, 1e-9), 1 - 1e-9)))
 
 
 def _told(candidate: str, done: Sequence[str]) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from pydantic import Field
 
+from agents.affordances import misused
 from agents.choose import Score, Weights, examined, judge
 from agents.continuing import completed, too_short
 from agents.engines.base import Completion, Engine, OnText, Prompt, Request, Sampling, Style
@@ -188,7 +189,11 @@ def choose(
         text = text_of(completion, naming)
         mean = completion.logprob / max(completion.tokens, 1) if completion.logprob is not None else None
         strange = len(strange_words(text, given)) if small else 0
-        strays = stray_pronouns(text, pronouns, task.last) + len(strangers(text, given)) if small else 0
+        strays = (
+            stray_pronouns(text, pronouns, task.last) + len(strangers(text, given)) + misused(completion.text)
+            if small
+            else 0
+        )
         scores.append(
             judge(text, mean_logprob=mean, wanted=wanted, beat=task.beat.happens, before=before, cut=cut,
                   first_person=task.premise.point_of_view is PointOfView.FIRST, strange=strange, faults=strays,

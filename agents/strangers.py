@@ -1,6 +1,6 @@
 """Names in a text that nobody of its story bears.
 
-Invariant: what is a day, a month, a people or a form of address is no name.
+Invariant: what is a day, a month, a people or a form of address is no name, nor is what comes after an article (the Race).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-_CAPITAL: Final = re.compile(r"(?<=[a-z,;] )[A-Z][a-z]+")
+_CAPITAL: Final = re.compile(r"(?<=[a-z,;] )(?<!\bthe )(?<!\bThe )(?<!\ba )(?<!\ban )[A-Z][a-z]+")
 _FREE: Final = frozenset(
     "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August September "
     "October November December Christmas Easter God Mr Mrs Miss Ms Dr Earth Mars Sun Moon English French German Latin Roman "

@@ -74,7 +74,7 @@ def varied(work: Path, most: int) -> dict[str, dict[str, float]]:
     if not folders or not all((folder / "config.json").is_file() for folder in folders.values()):
         return {}
     asked = model_roles.paragraph_rows(model_roles.own_held(), most)
-    judge, found = EmbeddedEngine(), {}
+    judge, found = exact_engine(folders["SFT"]), {}
     for name, folder in folders.items():
         engine = exact_engine(folder)
         found[name] = spread_of(engine, judge, asked, work)

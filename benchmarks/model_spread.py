@@ -1,7 +1,7 @@
 """How varied a model's texts for one prompt are, and how good, for benchmarks/model.py: before and after DDPO.
 
-The prompts are paragraphs of held-out premises; each model writes several texts to each at temperature 1, nothing cut off.
-Invariant: both models get the same prompts and seeds, and the judge of sense is the shipped model for both.
+The prompts are paragraphs of held-out premises; each model writes several texts to each, sampled as the generator samples.
+Invariant: both models get the same prompts and seeds, and the judge of sense is the last supervised stage for both.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from agents.engines.base import Prompt, Request, Sampling
 from agents.engines.embedded import EmbeddedEngine
+from agents.generator import GeneratorSettings
 from benchmarks.diversity_data import embedders
 from finetune.build.quality import quality, tidy
 from finetune.build.sampled import nats
@@ -21,14 +22,16 @@ from finetune.data.rows import Row
 from finetune.judge import spread
 
 SAMPLES: Final = 6
-_SAMPLING: Final = Sampling(temperature=1.0, max_tokens=140)
+SAMPLING: Final = GeneratorSettings().resolved("slots")[1]
 
 
-def spread_of(engine: EmbeddedEngine, judge: EmbeddedEngine, asked: Sequence[Row], work: Path) -> dict[str, float]:
+def spread_of(
+    engine: EmbeddedEngine, judge: EmbeddedEngine, asked: Sequence[Row], work: Path, sampling: Sampling = SAMPLING
+) -> dict[str, float]:
     """Means over prompts: semantic and style distance (0 to 2) of a prompt's texts, and quality (0 to 10)."""
     texts, scores = [], []
     for place, row in enumerate(asked):
-        request = Request(prompt=Prompt(text=row.prompt), sampling=_SAMPLING, n=SAMPLES, seed=place)
+        request = Request(prompt=Prompt(text=row.prompt), sampling=sampling, n=SAMPLES, seed=place)
         own = [tidy(done.text) for done in engine.complete(request)]
         means = nats(judge, row.prompt, own)
         scores += [quality(row.prompt, text, mean) for text, mean in zip(own, means, strict=True)]

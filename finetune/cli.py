@@ -71,7 +71,7 @@ def model(
     corpora: CorporaOption = None,
     minutes: Annotated[list[float] | None, typer.Option(help="Length of a stage; once for each, in order.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the packed model and its card.")] = SMALL,
-    config: Annotated[str, typer.Option(help="small (five stages on a CPU), gpu (one), or a YAML file.")] = "small",
+    config: Annotated[str, typer.Option(help="small (six stages on a CPU), gpu (one), or a YAML file.")] = "small",
     worlds_only: Annotated[bool, typer.Option(help="Train in one stage on the story worlds alone.")] = False,
     work: Annotated[Path, typer.Option(help="Folder for data, tokenizer and runs.")] = RUNS,
     preferred: Annotated[

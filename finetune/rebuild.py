@@ -37,6 +37,7 @@ STAGES = {
         "pretrain_small_stage3.yaml",
         "pretrain_small_stage4.yaml",
         "pretrain_small_stage5.yaml",
+        "pretrain_small_stage6.yaml",
     ),
     "gpu": ("pretrain_small_gpu.yaml",),
     "worlds": ("pretrain_small_worlds.yaml",),

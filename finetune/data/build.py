@@ -158,7 +158,7 @@ def varied_stories(folder: Path | None, stories: int, held_out: bool) -> Iterato
     for place, whole in enumerate(world_stories(folder, stories, held_out)):
         rng = random.Random(f"{'held' if held_out else 'train'}/{whole.world}/{place}")
         story = fewer_slots(whole, traits, rng)
-        yield story, rng, Noise(story, rng, tuple(odd))
+        yield story, rng, Noise(story, whole, rng, tuple(odd))
         odd = [*odd[-40:], rng.choice(story.paragraphs).beat]
 
 

@@ -140,12 +140,13 @@ def rows(
     """
     yield from _paragraph_rows(story, shares, rng, count, noise)
     yield from _outline_rows(story, shares, rng, noise)
-    if story.logline:
-        cast = split_members(story)[0]
+    whole = noise.whole if noise else story
+    if whole.logline:
+        cast = split_members(whole)[0]
         if cast and cast[0].name and rng.random() < shares.premise:
-            yield _row("premise", "premise/propose", premise_json(story), **_tags(story, rng), logline=story.logline)
-        if story.title and rng.random() < shares.title:
-            yield _row("title", "premise/title", story.title, **_tags(story, rng), logline=story.logline)
+            yield _row("premise", "premise/propose", premise_json(whole), **_tags(whole, rng), logline=whole.logline)
+        if whole.title and rng.random() < shares.title:
+            yield _row("title", "premise/title", whole.title, **_tags(whole, rng), logline=whole.logline)
 
 
 def text_rows(story: Story) -> Iterator[Row]:

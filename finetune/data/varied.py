@@ -27,9 +27,10 @@ _SPEECH: Final = re.compile(r" (?:said|asked|cried|called|told|whispered|shouted
 _TWICE: Final = (
     r"(<[a-z]+{0}>),? (?:who was )?(?:[Tt]he|[Aa]n?) <role{0}>,?|(?:[Tt]he|[Aa]n?) <role{0}>,? (<(?:she|he|they){0}>)"
 )
-# Chance that a person from the third on, a place from the second on, or a thing is told without a slot.
-_WITHOUT: Final = {"C": 0.6, "D": 0.8, "Q": 0.25, "R": 0.5, "T": 0.35, "U": 0.5, "V": 0.6}
-_OTHER_KIND, _OTHER_TRAIT, _HALVED = 0.25, 0.5, 0.12
+# Chance that a person from the third on, a place from the second on, or a thing is told without a slot: a premise in use has two
+# people, two places and two things, seldom more.
+_WITHOUT: Final = {"C": 0.7, "D": 0.85, "Q": 0.1, "R": 0.7, "T": 0.15, "U": 0.2, "V": 0.85}
+_OTHER_KIND, _OTHER_TRAIT, _HALVED = 0.2, 0.5, 0.12
 _PLACE, _PURPOSE, _ERRS, _SHORT, _EARLIER = 0.5, 0.35, 0.5, 0.12, 0.08
 _BEATS: Final = (5, 14)
 NEAR: Final[dict[Purpose, tuple[Purpose, ...]]] = {
@@ -111,9 +112,14 @@ def _halves(paragraph: Paragraph) -> tuple[Paragraph, ...]:
 
 @dataclass
 class Noise:
-    """What a story's rows are asked with in place of the truth. One for each story; ``odd`` are beats of other stories."""
+    """What a story's rows are asked with in place of the truth. One for each story; ``odd`` are beats of other stories.
+
+    ``whole`` is the story before it lost slots, of which the premise and the title are learnt: what a premise brings along is
+    what its world needs.
+    """
 
     story: Story
+    whole: Story
     rng: random.Random
     odd: Sequence[str] = ()
     errs: bool = field(init=False)

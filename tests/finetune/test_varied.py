@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune.data.build import varied_stories, world_stories
-from finetune.data.rows import Shares, rows
+from finetune.data.rows import Shares, premise_json, rows
 from finetune.data.varied import NEAR, Noise, fewer_slots
 from finetune.worlds.teller import Story
 from planner.arc import load_shape, steps_for
@@ -59,12 +59,15 @@ def test_paragraphs_stay_well_formed(whole: Story, seed: int) -> None:
 def test_a_row_answers_as_the_world_does_however_it_is_asked(whole: Story, seed: int) -> None:
     rng = random.Random(seed)
     story = fewer_slots(whole, ["kind"], rng)
-    noise = Noise(story, rng, ("An odd beat.",))
+    noise = Noise(story, whole, rng, ("An odd beat.",))
     told = {p.text for p in story.paragraphs}
     beats = {p.beat for p in story.paragraphs}
     found = list(rows(story, EVERYTHING, rng, count, noise))
     assert {row.completion for row in found if row.task == "generator"} == told
     assert {row.completion for row in found if row.task == "outline"} == beats
+    assert {row.completion for row in found if row.task == "premise"} == {
+        premise_json(whole)
+    }  # all that its world needs
     for row in found:
         if match := re.search(r"<\|beat\|>(\w+) (\d+)/(\d+)", row.prompt):
             assert match[1] in NEAR
@@ -73,7 +76,7 @@ def test_a_row_answers_as_the_world_does_however_it_is_asked(whole: Story, seed:
 
 @given(seeds, st.integers(2, 12), st.data())
 def test_the_first_beat_stays_first_and_the_last_last(seed: int, total: int, data: st.DataObject) -> None:
-    noise = Noise(STORIES[0], random.Random(seed))
+    noise = Noise(STORIES[0], STORIES[0], random.Random(seed))
     number = data.draw(st.integers(1, total))
     at, of = noise.place(number, total)
     assert 1 <= at <= of
@@ -90,9 +93,9 @@ def test_every_purpose_of_an_arc_is_one_that_a_world_may_be_asked_for() -> None:
 
 
 def test_noise_errs_in_some_stories_and_leaves_others_as_they_are() -> None:
-    erring = [Noise(STORIES[0], random.Random(seed)).errs for seed in range(40)]
+    erring = [Noise(STORIES[0], STORIES[0], random.Random(seed)).errs for seed in range(40)]
     assert 8 < sum(erring) < 32
-    straight = next(Noise(STORIES[0], random.Random(seed)) for seed, errs in enumerate(erring) if not errs)
+    straight = next(Noise(STORIES[0], STORIES[0], random.Random(seed)) for seed, errs in enumerate(erring) if not errs)
     assert all(straight.note(paragraph) == paragraph.summary for paragraph in STORIES[0].paragraphs)
 
 
