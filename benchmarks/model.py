@@ -66,12 +66,15 @@ def perplexities(work: Path, most: int) -> dict[str, dict[str, float]]:
 
 
 def varied(work: Path, most: int) -> dict[str, dict[str, float]]:
-    """Diversity and quality of the texts of the last supervised stage and of the model that DDPO made of it, if both are here."""
+    """Diversity and quality of the texts of the supervised stage that DDPO went on from and of what it made, if both are here."""
     from benchmarks.model_spread import spread_of
 
-    runs = stages(work)
-    folders = {"SFT": runs[-1] / "model", "DDPO": work / PREFERRED / "model"} if runs else {}
-    if not folders or not all((folder / "config.json").is_file() for folder in folders.values()):
+    preferred = work / PREFERRED
+    if not (preferred / "run.json").is_file():
+        return {}
+    base = Path(json.loads((preferred / "run.json").read_text(encoding="utf-8"))["recipe"]["base"])
+    folders = {"SFT": work / base.parent.name / base.name, "DDPO": preferred / "model"}
+    if not all((folder / "config.json").is_file() for folder in folders.values()):
         return {}
     asked = model_roles.paragraph_rows(model_roles.own_held(), most)
     judge, found = exact_engine(folders["SFT"]), {}
