@@ -3,14 +3,13 @@
 A small model that has gone astray once stays astray, and one beat does not show it: so a few outlines are gone on with side by
 side, and the one whose beats all hang together is kept. Where none of them has anything sure to say for a step, the beat before
 takes its paragraphs. Method: beam search over sentences, in the manner of Yang et al. 2023 (DOC, section 3), by the model's own
-likelihood. The seed decides between what is about as good, by Gumbel noise on the scores (Kool et al. 2019, "Stochastic Beams
-and Where to Find Them", without its correction for drawing without replacement), so that another seed tells another story.
-Invariant: no beat tells what another one tells; equal requests give equal outlines.
+likelihood. The seed decides between beats that are about as good, by noise on their scores, so that another seed tells another
+story; it is bounded, lest one of the many unlikely beats be lucky. Invariant: no beat tells what another one tells; equal
+requests give equal outlines.
 """
 
 from __future__ import annotations
 
-import math
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -38,8 +37,8 @@ _LIKELIHOOD: Final = 2.5
 _LONGER: Final = -1.7
 """The score of giving a step's paragraphs to the beat before it: less than that of most beats."""
 _MOST_PARAGRAPHS: Final = 2
-_WHIM: Final = 0.35
-"""The scale of the noise by which seeds differ, in units of the score."""
+_WHIM: Final = 0.25
+"""The most that a seed adds to the score of a beat."""
 _BROUGHT, _WAITING = 0.6, 0.1
 """What it counts to bring in somebody or something that the premise names, and to leave one of them waiting for a beat."""
 # A beat that shares this much with an earlier one, whoever it is about, is the same beat. The draws after the first are hotter.
@@ -157,9 +156,8 @@ def _drawn(engine: Engine, request: Request, premise: Premise, path: _Path) -> l
 
 
 def _whim(seed: int, candidate: str) -> float:
-    """Gumbel noise of scale ``_WHIM``, the same for a candidate after whatever beats it comes."""
-    drawn = random.Random(f"{seed}/{candidate}").random()
-    return -_WHIM * math.log(-math.log(min(max(drawn, 1e-9), 1 - 1e-9)))
+    """0 to ``_WHIM``, the same for a candidate after whatever beats it comes."""
+    return random.Random(f"{seed}/{candidate}").uniform(0, _WHIM)
 
 
 def _told(candidate: str, done: Sequence[str]) -> bool:

@@ -248,6 +248,8 @@ _BEFORE_NOUN = frozenset(
     "of to at by for from in into on onto with without under over above below beneath behind beyond between beside among "
     "against across through toward towards near inside outside before after until".split()
 )
+_LETTERS = frozenset("aio")  # words of one letter
+_COUNTS = frozenset("one two three four five six seven eight nine ten eleven twelve thirteen fifteen twenty".split())
 # No title ends with these; those that may also stand alone (the world below, moving on) are left out.
 _OPEN_END = _ARTICLES | frozenset("and or but nor than as if of to at by for from into onto with".split())
 
@@ -263,6 +265,8 @@ def sounds_off(title: str) -> bool:
         or said[-1] in _OPEN_END
         or any(first in _ARTICLES and second in _ARTICLES | _BEFORE_NOUN for first, second in pairs)
         or any(first == second and first.isalnum() for first, second in pairs)
+        or any(_COUNTS.issuperset(pair) for pair in pairs)  # "Four Nine"
+        or any(len(word) == 1 and word.isalpha() and word not in _LETTERS for word in said)
         or len(set(phrases)) < len(phrases)  # "the Keeper the Keeper"
     )
 

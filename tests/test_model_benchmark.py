@@ -22,6 +22,7 @@ def told(*paragraphs: str, names: tuple[str, ...] = ("Mara", "the Old Mill")) ->
 def test_a_stranger_is_a_name_that_the_premise_does_not_know() -> None:
     assert model_stories.strangers(told("At the Old Mill, on Monday, Mara baked.")) == set()
     assert model_stories.strangers(told("Then came Bertha, and Mara left.")) == {"Bertha"}
+    assert model_stories.strangers(told("Mara won the Race, and was glad of a Prize.")) == set()
 
 
 def test_repetition_counts_what_a_paragraph_or_the_story_said_before() -> None:

@@ -287,6 +287,7 @@ def test_a_cut_off_title_is_not_used() -> None:
     [
         "The Below the Lighthouse", "A of the Sea", "The the Key", "The Key of a the Door", "The Long Long Road",
         "Mara the Baker the Baker", "The Keeper and the Keeper", "The Road to", "The Door and", "Home of the", "", "Key, of",
+        "Four Nine", "A N Day at the Door",
     ],
 )  # fmt: skip
 def test_a_title_whose_grammar_is_broken_sounds_off(title: str) -> None:
@@ -299,6 +300,7 @@ def test_a_title_whose_grammar_is_broken_sounds_off(title: str) -> None:
         "The Door Below", "What Lies Beneath", "Below the Lighthouse", "Day by Day", "The In-Between", "Moving On",
         "By the Sea, by the Lake", "The Key of Doors", "Knock, Knock", "Mara the Baker", "The World Before", "Who Goes There?",
         "The Keeper's Daughter and the Sea", "A Long Way from Home", "Zoë", "The Boy Who Ran and Ran",
+        "Four Nights of Winter", "One by One",
     ],
 )  # fmt: skip
 def test_a_title_that_may_be_right_passes(title: str) -> None:
