@@ -183,7 +183,8 @@ def _worth(worth: dict[str, Any] | None) -> str:
     spread = worth.get("diversity") or {}
     third = [(name, *(f"{found[key]:.3f}" for key in _SPREAD)) for name, found in spread.items()]
     varied = (
-        "\n\nSeveral texts to each of the same held-out prompts, before and after the preference training: mean distance of "
+        "\n\nSeveral texts to each of the same held-out prompts, before (SFT) and after (DDPO) a run of preference training, "
+        "which is shipped only where the section on it above says so: mean distance of "
         f"two texts (0 to 2) and quality by code (0 to 10):\n\n{_table(('model', *_SPREAD), third)}"
         if third
         else ""
